@@ -1,0 +1,3 @@
+"""stackc: a declarative dependency-lock compiler for GPU images."""
+
+__version__ = "0.1.0"

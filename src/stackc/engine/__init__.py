@@ -1,0 +1,1 @@
+"""Engines: the external resolvers, behind one Protocol."""

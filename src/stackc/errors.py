@@ -1,0 +1,134 @@
+"""What can go wrong, as data; `stackc.cli.report` alone turns it into text.
+
+Terminology: a *finding* is one thing that is wrong, with a code and the places it concerns. An *error* is an exception that
+carries the findings which ended a run, and the exit status of that run. Codes are explained in `data/codes.toml`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+__all__ = [
+    "EXIT_BUG",
+    "EXIT_INTERRUPTED",
+    "BugError",
+    "CheckError",
+    "EngineError",
+    "Finding",
+    "IncompatibleError",
+    "LockError",
+    "ManifestError",
+    "NoSolutionError",
+    "Place",
+    "RenderError",
+    "StackcError",
+    "UpstreamError",
+    "UsageError",
+]
+
+EXIT_BUG = 5
+EXIT_INTERRUPTED = 130
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """A place in a file: the line counts from 1; `path` is the key path, such as `("components", "torch", "order")`.
+
+    `source` is the value that stands there, as the file spells it.
+    """
+
+    file: str
+    line: int | None = None
+    path: tuple[str | int, ...] = ()
+    source: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One result of a check.
+
+    `message` is lower case, one sentence, without a final period. `notes` are further whole lines, such as a rule's text or an
+    engine's own words. `hint` is the next thing to do.
+    """
+
+    code: str
+    message: str
+    places: tuple[Place, ...] = ()
+    wanted: str | None = None
+    found: str | None = None
+    notes: tuple[str, ...] = ()
+    hint: str | None = None
+    severity: Literal["error", "warning"] = "error"
+
+
+class StackcError(Exception):
+    """A predictable reason why a run ended; never raised itself, only its subclasses."""
+
+    exit_status: ClassVar[int] = EXIT_BUG
+    findings: tuple[Finding, ...]
+
+    def __init__(self, findings: Finding | Iterable[Finding]) -> None:
+        self.findings = (findings,) if isinstance(findings, Finding) else tuple(findings)
+        super().__init__("; ".join(f"{finding.code}: {finding.message}" for finding in self.findings))
+
+
+class CheckError(StackcError):
+    """The answer is no: drift, or a lock that does not prove."""
+
+    exit_status = 1
+
+
+class UsageError(StackcError):
+    """The command line asks for something that is not there."""
+
+    exit_status = 2
+
+
+class ManifestError(StackcError):
+    """The manifest, a rule pack or a template cannot be read, or says something that it may not."""
+
+    exit_status = 2
+
+
+class IncompatibleError(StackcError):
+    """The matrix refuses the stack before any index is asked."""
+
+    exit_status = 3
+
+
+class NoSolutionError(StackcError):
+    """No set of pins satisfies the target."""
+
+    exit_status = 3
+
+
+class UpstreamError(StackcError):
+    """An index could not be asked, or what it answered cannot be used."""
+
+    exit_status = 4
+
+
+class EngineError(StackcError):
+    """An engine is missing, or ended in a way that is neither a solution nor a conflict."""
+
+    exit_status = 4
+
+
+class LockError(StackcError):
+    """A lock cannot be read, or cannot be written where it belongs."""
+
+    exit_status = 1
+
+
+class RenderError(StackcError):
+    """A generated file cannot be rendered from its template and values."""
+
+    exit_status = 2
+
+
+class BugError(StackcError):
+    """stackc contradicts itself; the user did nothing wrong."""
+
+    exit_status = EXIT_BUG

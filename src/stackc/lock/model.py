@@ -1,0 +1,139 @@
+"""The values of one `locks/<target>/lock.toml`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+__all__ = ["FORMAT", "Engine", "Inputs", "Lock", "LockedFile", "LockedTarget", "Package", "Root", "Route"]
+
+FORMAT = 1
+"""The version of the lock's format that this stackc writes; a higher one is refused, never rewritten."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockedFile:
+    """One distribution file, named and never addressed.
+
+    `sha256` is 64 lower-case hexadecimal digits; `size` is in bytes; `uploaded` is an aware moment in UTC. Size and moment
+    are None where the index does not say.
+    """
+
+    name: str
+    sha256: str
+    size: int | None = None
+    uploaded: dt.datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Package:
+    """One pin: a release, the one file of it that the target's installer would pick, and what bounds it.
+
+    `requires` holds the requirements that stand for the target with `extras` active: markers evaluated away, sorted, each as
+    `str(Requirement)` of a normalized name. `why` holds one `SOURCE SPECIFIER` line per bound, sorted: the source is
+    `stack.toml`, a project's name, or `rule ID`.
+    """
+
+    name: NormalizedName
+    version: Version
+    index: str
+    step: int
+    file: LockedFile
+    extras: tuple[NormalizedName, ...] = ()
+    requires: tuple[str, ...] = ()
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Root:
+    """One component as the manifest asks for it: a requirement, and the step it is ordered into (None: the last step)."""
+
+    requirement: str
+    order: int | None = None
+    index: str | None = None
+
+    @property
+    def parsed(self) -> Requirement:
+        """Return the requirement, parsed."""
+        return Requirement(self.requirement)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """What one index serves, without its address. The route whose `default` is set serves all that no other does."""
+
+    index: str
+    serves: tuple[str, ...] = ()
+    default: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockedTarget:
+    """The target as it was resolved; the fields are those of `stackc.target.Target`, as strings."""
+
+    name: str
+    python: str
+    platform: str
+    base: str
+    cuda: str | None = None
+    glibc: str | None = None
+    driver: str | None = None
+    gpus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inputs:
+    """The sha256 digests of what the lock was compiled from, as `sha256:<64 hexadecimal digits>`.
+
+    `outputs` is the digest of the files rendered from the lock, so that drift shows without rendering again.
+    """
+
+    manifest: str
+    matrix: str
+    templates: str
+    outputs: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Engine:
+    """The resolver that found the pins, by name and version."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lock:
+    """All pins for one target.
+
+    `packages` and `tools` are sorted by name. `tools` are what the image needs before the first step (pip and the build
+    tools): pinned and hashed like the rest, in step 0, with no requirements of their own. `routes` are sorted by index.
+    `roots` keep the manifest's order.
+    """
+
+    target: LockedTarget
+    stackc: str
+    inputs: Inputs
+    engine: Engine
+    exclude_newer: dt.datetime | None
+    routes: tuple[Route, ...]
+    roots: tuple[Root, ...]
+    tools: tuple[Package, ...]
+    packages: tuple[Package, ...]
+    format: int = FORMAT
+
+    @cached_property
+    def by_name(self) -> Mapping[NormalizedName, Package]:
+        """Return the packages by their normalized name."""
+        return {package.name: package for package in self.packages}
+
+    @property
+    def last_step(self) -> int:
+        """Return the number of the step that requirements.txt installs: one after the last ordered step."""
+        return max((root.order or 0 for root in self.roots), default=0) + 1

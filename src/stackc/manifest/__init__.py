@@ -1,0 +1,1 @@
+"""The manifest: `stack.toml`, decoded once into frozen values."""

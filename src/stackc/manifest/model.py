@@ -1,0 +1,207 @@
+"""The values that a `stack.toml` decodes to."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
+
+from stackc.errors import Place
+
+__all__ = [
+    "MATRIX",
+    "BaseImage",
+    "Component",
+    "Image",
+    "Index",
+    "Manifest",
+    "MatrixChoice",
+    "MatrixVersion",
+    "Override",
+    "Places",
+    "Policy",
+    "TargetTable",
+    "Waiver",
+]
+
+
+class MatrixVersion(Enum):
+    """The version `"matrix"`: the partner that the matrix's facts name."""
+
+    MATRIX = "matrix"
+
+
+MATRIX = MatrixVersion.MATRIX
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Places:
+    """Where each key path of one manifest stands: `("components", "torch", "order")` → line, counted from 1."""
+
+    file: str
+    lines: Mapping[tuple[str | int, ...], int]
+    sources: Mapping[tuple[str | int, ...], str]
+
+    def at(self, *path: str | int) -> Place:
+        """Return the place of a key path, or of the nearest table above it that is written down."""
+        known = path
+        while known and known not in self.lines:
+            known = known[:-1]
+        return Place(file=self.file, line=self.lines.get(known), path=path, source=self.sources.get(path))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Index:
+    """One `[indexes.NAME]`: where files are listed, and which projects are looked up there.
+
+    `url` is None for the built-in default index `pypi`, whose address pip knows. `serves` holds project names or
+    `fnmatch` patterns over normalized names, such as `nvidia-*`.
+    """
+
+    name: str
+    url: str | None
+    serves: tuple[str, ...] = ()
+    default: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BaseImage:
+    """An image reference: `[registry/]repository[:tag][@digest]`, as the manifest spells it."""
+
+    reference: str
+    repository: str
+    tag: str | None
+    digest: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Component:
+    """One `[components.NAME]`, or what is left of it after a target's overrides."""
+
+    name: NormalizedName
+    spelled: str
+    version: SpecifierSet | MatrixVersion
+    index: str | None = None
+    order: int | None = None
+    extras: tuple[NormalizedName, ...] = ()
+    imports: tuple[str, ...] | None = None
+    verify: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Override:
+    """What one `[targets.X.components.NAME]` says; None where it is silent."""
+
+    name: NormalizedName
+    spelled: str
+    version: SpecifierSet | MatrixVersion | None = None
+    index: str | None = None
+    order: int | None = None
+    extras: tuple[NormalizedName, ...] | None = None
+    imports: tuple[str, ...] | None = None
+    verify: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TargetTable:
+    """One `[targets.NAME]` as written; what the base image implies is added by `stackc.target`."""
+
+    name: str
+    python: str
+    platform: str
+    base: BaseImage
+    cuda: str | None = None
+    glibc: str | None = None
+    driver: str | None = None
+    gpus: tuple[str, ...] = ()
+    overrides: tuple[Override, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Image:
+    """The `[image]` table: what the Dockerfile holds beside the locked projects.
+
+    `pip` is a specifier, empty for the newest; `build_tools` are requirements installed beside pip before the first step.
+    """
+
+    apt: tuple[str, ...] = ()
+    workdir: str = "/app"
+    copy: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
+    pip: str = ""
+    build_tools: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """The `[policy]` table. `exclude_newer` is an aware moment in UTC."""
+
+    exclude_newer: dt.datetime | None = None
+    unknown: Literal["allow", "warn", "error"] = "warn"
+    sdists: tuple[NormalizedName, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiver:
+    """One entry of `[matrix] waive`: a rule that this project sets aside, why, and until when."""
+
+    rule: str
+    because: str
+    until: dt.date
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MatrixChoice:
+    """The `[matrix]` table: the rule packs (`builtin`, or glob patterns beside the manifest) and the waivers."""
+
+    packs: tuple[str, ...] = ("builtin",)
+    waivers: tuple[Waiver, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest:
+    """A whole `stack.toml`, decoded. Everything in it is of the right type; names refer to things that exist.
+
+    `indexes` always holds the built-in `pypi`, and exactly one entry has `default` set. Tables keep the manifest's order.
+    """
+
+    name: str
+    default_target: str
+    indexes: Mapping[str, Index]
+    targets: Mapping[str, TargetTable]
+    components: Mapping[NormalizedName, Component]
+    image: Image
+    policy: Policy
+    matrix: MatrixChoice
+    places: Places
+
+    def components_for(self, target: str) -> tuple[Component, ...]:
+        """Return the components as `target` has them: by order, then in the manifest's own order, the unordered last."""
+        overrides = {override.name: override for override in self.targets[target].overrides}
+        merged = [_merge(component, overrides.get(name)) for name, component in self.components.items()]
+        return tuple(sorted(merged, key=lambda component: (component.order is None, component.order or 0)))
+
+    @property
+    def default_index(self) -> Index:
+        """Return the index of every project that nothing routes elsewhere."""
+        return next(index for index in self.indexes.values() if index.default)
+
+
+def _merge(component: Component, override: Override | None) -> Component:
+    if override is None:
+        return component
+    return Component(
+        name=component.name,
+        spelled=component.spelled,
+        version=component.version if override.version is None else override.version,
+        index=override.index or component.index,
+        order=component.order if override.order is None else override.order,
+        extras=component.extras if override.extras is None else override.extras,
+        imports=component.imports if override.imports is None else override.imports,
+        verify=component.verify if override.verify is None else override.verify,
+    )

@@ -1,0 +1,1 @@
+"""The compatibility matrix: rules and facts as data, checked exactly."""

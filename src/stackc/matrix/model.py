@@ -1,0 +1,105 @@
+"""The values of the compatibility matrix: rules, and the facts that rules and targets read.
+
+Terminology: a *condition* names a project, real or virtual, and a range of its versions. A *clause* is a set of conditions
+that must not all hold at once: `when A<x requires B<y` forbids A<x together with B>=y, and asks nothing where B is absent.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, NewType
+
+from packaging.ranges import VersionRange
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from stackc.errors import Place
+
+__all__ = ["VIRTUAL", "Clause", "Condition", "Matrix", "ProjectName", "Rule"]
+
+ProjectName = NewType("ProjectName", str)
+"""The normalized name of a project, or a virtual project's name."""
+
+VIRTUAL = frozenset({"python", "cuda", "driver", "glibc", "sm"})
+"""Virtual projects: what a rule may name that no index has. A target gives each a version, or leaves it unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A project and a range of its versions. `text` is the range as people read it, such as `<2`."""
+
+    name: ProjectName
+    range: VersionRange
+    text: str
+
+    @classmethod
+    def of(cls, name: ProjectName, specifiers: SpecifierSet) -> Condition:
+        """Return the condition that `name`'s version satisfies `specifiers`, pre-releases included."""
+        return cls(name, pre_release_range(specifiers), str(specifiers))
+
+    def negated(self) -> Condition:
+        """Return the condition that the project is there at a version outside this range."""
+        return Condition(self.name, self.range.complement(), f"not {self.text}")
+
+    def holds(self, version: Version) -> bool:
+        """Say whether `version` lies in the range."""
+        return version in self.range
+
+
+def pre_release_range(specifiers: SpecifierSet) -> VersionRange:
+    """Return the versions that `specifiers` admits by order alone, so that a pre-release counts like any other version."""
+    return SpecifierSet(str(specifiers), prereleases=True).to_range()
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """Conditions that must not all hold at once, and the rule that says so. Every condition names another project."""
+
+    rule: str
+    conditions: tuple[Condition, ...]
+
+    def holds_in(self, pins: Mapping[ProjectName, Version]) -> bool:
+        """Say whether the clause is broken by `pins`: each of its projects is there, in its range."""
+        return all(
+            (version := pins.get(condition.name)) is not None and condition.holds(version) for condition in self.conditions
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """One conditional requirement: where every `when` holds, each project of `requires` must fit, if it is there at all."""
+
+    id: str
+    when: tuple[Condition, ...]
+    requires: tuple[Condition, ...]
+    because: str
+    source: str
+    date: dt.date
+    place: Place
+    probe: str | None = None
+    severity: Literal["error", "warning"] = "error"
+
+    def clauses(self) -> Iterator[Clause]:
+        """Yield one clause per requirement of the rule."""
+        for required in self.requires:
+            yield Clause(self.id, (*self.when, required.negated()))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Matrix:
+    """The rules in force for one project, by id, and the digest of the files that they come from.
+
+    Waived rules are not among `rules`; `waived` names them. `digest` covers rule packs and facts alike.
+    """
+
+    rules: Mapping[str, Rule]
+    waived: tuple[str, ...]
+    digest: str
+
+    def clauses(self) -> Iterator[Clause]:
+        """Yield every clause of every rule of severity error, in the order of the rules."""
+        for rule in self.rules.values():
+            if rule.severity == "error":
+                yield from rule.clauses()

@@ -1,0 +1,1 @@
+"""Rendering: from a lock to the files that pip and Docker take."""

@@ -1,0 +1,1 @@
+"""Upstream: indexes, their cache, the embedded catalog."""

@@ -1,0 +1,1 @@
+"""The view: the curated loopback index that an engine sees."""
