@@ -46,6 +46,7 @@ class Package:
     step: int
     file: LockedFile
     extras: tuple[NormalizedName, ...] = ()
+    requires_python: str | None = None
     requires: tuple[str, ...] = ()
     why: tuple[str, ...] = ()
 
@@ -114,7 +115,7 @@ class Lock:
 
     `packages` and `tools` are sorted by name. `tools` are what the image needs before the first step (pip and the build
     tools): pinned and hashed like the rest, in step 0, with no requirements of their own. `routes` are sorted by index.
-    `roots` keep the manifest's order.
+    `roots` keep the order of `Manifest.components_for`. `sdists` names the projects that may be locked to a source distribution.
     """
 
     target: LockedTarget
@@ -124,6 +125,7 @@ class Lock:
     exclude_newer: dt.datetime | None
     routes: tuple[Route, ...]
     roots: tuple[Root, ...]
+    sdists: tuple[NormalizedName, ...]
     tools: tuple[Package, ...]
     packages: tuple[Package, ...]
     format: int = FORMAT
