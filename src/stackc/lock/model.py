@@ -115,7 +115,7 @@ class Lock:
 
     `packages` and `tools` are sorted by name. `tools` are what the image needs before the first step (pip and the build
     tools): pinned and hashed like the rest, in step 0, with no requirements of their own. `routes` are sorted by index.
-    `roots` keep the order of `Manifest.components_for`. `sdists` names the projects that may be locked to a source distribution.
+    `roots` keep the order of `Manifest.components_for`, and `sdists` names the projects that may be sdists.
     """
 
     target: LockedTarget
