@@ -1,0 +1,83 @@
+"""Why a pin is bounded as it is: the manifest's, the other pins' and the matrix's limits on each project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from stackc.lock.model import Root
+from stackc.lock.requirements import parse_need
+from stackc.matrix.model import Clause, Condition, Matrix
+from stackc.target import Target
+
+__all__ = ["MANIFEST", "bounds", "holds", "versions_in"]
+
+MANIFEST = "stack.toml"
+"""The source of a bound that a component of the manifest sets."""
+
+Bound = tuple[str, str]
+"""A project's name, and one line of its `Package.why`."""
+
+
+def bounds(
+    roots: Sequence[Root],
+    *,
+    pins: Mapping[NormalizedName, Version],
+    requires: Mapping[NormalizedName, Sequence[str]],
+    target: Target,
+    matrix: Matrix,
+) -> Mapping[NormalizedName, tuple[str, ...]]:
+    """Return `Package.why` of every pin: one `SOURCE SPECIFIER` line per bound, sorted; the source alone where it has none.
+
+    `requires` holds requirement texts with the pins' extras active. A rule bounds a project when, for one of its clauses, every
+    condition but the project's own holds under the pins and the target's virtual versions.
+    """
+    lines: dict[str, set[str]] = {name: set() for name in pins}
+    stated = ((MANIFEST, root.requirement) for root in roots)
+    required = ((name, text) for name in pins for text in requires.get(name, ()))
+    for project, line in (*_by_requirement(stated), *_by_requirement(required), *_by_rule(pins, target, matrix)):
+        if project in lines:
+            lines[project].add(line)
+    return {name: tuple(sorted(lines[name])) for name in pins}
+
+
+def _by_requirement(sourced: Iterator[tuple[str, str]]) -> Iterator[Bound]:
+    for source, text in sourced:
+        need = parse_need(text)
+        if need is not None:
+            yield need.project, f"{source} {need.specifiers}".rstrip()
+
+
+def _by_rule(pins: Mapping[NormalizedName, Version], target: Target, matrix: Matrix) -> Iterator[Bound]:
+    versions = versions_in(pins, target)
+    for clause in matrix.clauses():
+        for condition in _bounding(clause, versions):
+            yield condition.name, f"rule {clause.rule} {_outside(condition)}"
+
+
+def _bounding(clause: Clause, versions: Mapping[str, tuple[Version, ...]]) -> Iterator[Condition]:
+    """Yield the conditions of a clause that must not hold, because all the others do."""
+    failing = [condition for condition in clause.conditions if not holds(condition, versions)]
+    if not failing:
+        yield from clause.conditions
+    elif len(failing) == 1:
+        yield failing[0]
+
+
+def versions_in(pins: Mapping[NormalizedName, Version], target: Target) -> Mapping[str, tuple[Version, ...]]:
+    """Return the versions of every project that a rule may name: the pins, and the virtual projects that the target fixes."""
+    return {**{name: (version,) for name, version in pins.items()}, **target.virtual_versions()}
+
+
+def holds(condition: Condition, versions: Mapping[str, tuple[Version, ...]]) -> bool:
+    """Say whether a condition holds for one of the versions of its project."""
+    return any(condition.holds(version) for version in versions.get(condition.name, ()))
+
+
+def _outside(condition: Condition) -> str:
+    """Return how people read the versions outside a condition: `not <2` is the range of `requires numpy<2`, turned around."""
+    if condition.text.startswith("not "):
+        return condition.text.removeprefix("not ")
+    return f"not {condition.text}"
