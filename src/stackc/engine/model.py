@@ -1,0 +1,77 @@
+"""What an engine is asked and what it answers: the one seam between stackc and the resolvers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+__all__ = ["Answer", "Engine", "Failed", "Question", "Running", "Solved", "Unsolvable"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """What to resolve against the view.
+
+    `index_url` ends in `/simple/`. `requirements` are requirement lines without markers. `preferences` are kept where they
+    fit. `folder` is empty and the engine's own; `cache` is a folder that stackc owns and that outlives the run.
+    """
+
+    index_url: str
+    requirements: tuple[str, ...]
+    preferences: Mapping[NormalizedName, Version]
+    folder: Path
+    cache: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """The pins that the engine found, the view's guards included."""
+
+    pins: Mapping[NormalizedName, Version]
+
+
+@dataclass(frozen=True, slots=True)
+class Unsolvable:
+    """The engine found that nothing fits, or that the view did not answer: only the view knows which. `text` is its own words."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The engine ended in another way; `text` is its own words."""
+
+    status: int
+    text: str
+
+
+Answer = Solved | Unsolvable | Failed
+
+
+class Running(Protocol):
+    """An engine at work. Its process writes to files, never to a pipe that somebody must empty."""
+
+    def poll(self) -> Answer | None:
+        """Return the answer, or None while there is none."""
+
+    def stop(self) -> None:
+        """End the engine, if it still runs."""
+
+
+class Engine(Protocol):
+    """An external resolver. It reads no configuration and no environment of the user's."""
+
+    @property
+    def name(self) -> str:
+        """Return the name that `--engine` and the lock use."""
+
+    def version(self) -> str:
+        """Return the engine's version. Raises EngineError (S390) where the engine is not installed."""
+
+    def start(self, question: Question) -> Running:
+        """Begin to resolve. Raises EngineError (S390) where the engine is not installed."""

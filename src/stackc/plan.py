@@ -1,0 +1,99 @@
+"""The plan: what one target asks of the view and of the engine, worked out from manifest, target and matrix."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from stackc.lock.model import Root, Route
+from stackc.manifest.model import Component, Index, Manifest
+from stackc.matrix.model import Matrix
+from stackc.target import Target
+from stackc.view.rules import ViewRules, view_rules
+
+__all__ = ["Plan", "make_plan"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What is to be resolved for one target.
+
+    `own_indexes` are the indexes that components name for themselves; `preferences` are the pins of the previous lock; `tools`
+    are the requirements for pip and the build tools, which are chosen apart from the rest.
+    """
+
+    target: Target
+    components: tuple[Component, ...]
+    roots: tuple[Root, ...]
+    indexes: Mapping[str, Index]
+    own_indexes: Mapping[NormalizedName, str]
+    default_index: str
+    routes: tuple[Route, ...]
+    rules: ViewRules
+    exclude_newer: dt.datetime | None
+    sdists: tuple[NormalizedName, ...]
+    preferences: Mapping[NormalizedName, Version]
+    tools: tuple[str, ...]
+
+    def index_of(self, project: NormalizedName) -> str:
+        """Return the name of the one index that a project is looked up on."""
+        if project in self.own_indexes:
+            return self.own_indexes[project]
+        for route in self.routes:
+            if any(fnmatchcase(project, pattern) for pattern in route.serves):
+                return route.index
+        return self.default_index
+
+    def requirements(self) -> tuple[str, ...]:
+        """Return the lines that the engine is given, in one stable order."""
+        return tuple(root.requirement for root in self.roots)
+
+    def exact_pins(self) -> frozenset[tuple[NormalizedName, Version]]:
+        """Return the releases that the manifest itself pins exactly: these alone may be yanked (PEP 592)."""
+        found: set[tuple[NormalizedName, Version]] = set()
+        for component in self.components:
+            if isinstance(component.version, SpecifierSet):
+                exact = (
+                    spec.version for spec in component.version if spec.operator in {"==", "==="} and "*" not in spec.version
+                )
+                found.update((component.name, Version(version)) for version in exact)
+        return frozenset(found)
+
+
+def make_plan(
+    manifest: Manifest,
+    *,
+    target: Target,
+    components: tuple[Component, ...],
+    matrix: Matrix,
+    preferences: Mapping[NormalizedName, Version],
+) -> Plan:
+    """Return the plan for `target`; `components` are the target's own, with the matrix's partners filled in."""
+    return Plan(
+        target=target,
+        components=components,
+        roots=tuple(_root(component) for component in components),
+        indexes=manifest.indexes,
+        own_indexes={component.name: component.index for component in components if component.index is not None},
+        default_index=manifest.default_index.name,
+        routes=tuple(
+            Route(index=index.name, serves=index.serves, default=index.default)
+            for index in sorted(manifest.indexes.values(), key=lambda index: index.name)
+        ),
+        rules=view_rules(matrix.clauses(), target.virtual_versions()),
+        exclude_newer=manifest.policy.exclude_newer,
+        sdists=tuple(sorted(manifest.policy.sdists)),
+        preferences=preferences,
+        tools=(f"pip{manifest.image.pip}", *manifest.image.build_tools),
+    )
+
+
+def _root(component: Component) -> Root:
+    extras = f"[{','.join(sorted(component.extras))}]" if component.extras else ""
+    return Root(requirement=f"{component.name}{extras}{component.version}", order=component.order, index=component.index)

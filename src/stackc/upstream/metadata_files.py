@@ -1,0 +1,251 @@
+"""Core metadata of distribution files, by the cheapest way: cache, PEP 658, a probe beside the file, ranges of the wheel.
+
+A whole wheel is never downloaded. An sdist is, since its PKG-INFO lies in a compressed stream; its static part is enough
+where it says so (PEP 643), and a build is never started.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from stackc.errors import Finding
+from stackc.loop import Loop
+from stackc.redact import redact_url
+from stackc.upstream.cache import Cache
+from stackc.upstream.remote_zip import RemoteZipError, read_metadata
+from stackc.upstream.settings import NetworkSettings
+from stackc.upstream.simple import FileRow, Hashes
+from stackc.upstream.transfers import Response, Transfers, fetch_range
+from stackc.view.metadata import headers_of
+
+__all__ = ["MetadataOutcome", "MetadataSource", "Unreadable"]
+
+_LARGEST_PKG_INFO = 4 * 1024 * 1024
+_FUTILE_PROBES = 4
+"""After so many probes of one host that found nothing, and none that did, no more are made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """No metadata could be had. `lasting` tells that the file is at fault, and not the way to it."""
+
+    finding: Finding
+    lasting: bool
+
+
+MetadataOutcome = str | Unreadable
+Done = Callable[[MetadataOutcome], None]
+
+
+class MetadataSource:
+    """Answers for the metadata of all files of one run: the header of METADATA, without the description."""
+
+    def __init__(self, transfers: Transfers, loop: Loop, cache: Cache, settings: NetworkSettings) -> None:
+        self._transfers = transfers
+        self._loop = loop
+        self._cache = cache
+        self._settings = settings
+        self._probes: dict[str, int] = {}
+        self._pool: ThreadPoolExecutor | None = None
+        self.fetched = 0
+        """How many files' metadata came over the network."""
+
+    def get(self, file: FileRow, url: str, done: Done, *, credentials: str | None = None) -> None:
+        """Call `done`, perhaps before this call returns, with the metadata of the file at the absolute `url`."""
+        key = file.hashes.sha256 or redact_url(url)
+        known = self._cache.metadata(key)
+        if known is not None:
+            done(known)
+            return
+        query = _Query(file, url, key, done, credentials)
+        if not file.filename.endswith(".whl"):
+            self._ask(query, url, self._sdist_came)
+        elif file.core_metadata or self._worth_probing(url):
+            self._ask(query, f"{url}.metadata", self._sidecar_came)
+        else:
+            self._read_ranges(query)
+
+    def close(self) -> None:
+        """End the threads that read ranges."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _ask(self, query: _Query, url: str, came: Callable[[_Query, Response], None]) -> None:
+        self._transfers.get(url, credentials=query.credentials, done=lambda response: came(query, response))
+
+    def _worth_probing(self, url: str) -> bool:
+        return self._probes.get(urlsplit(url).netloc, 0) < _FUTILE_PROBES
+
+    def _sidecar_came(self, query: _Query, response: Response) -> None:
+        host = urlsplit(query.url).netloc
+        if response.failure is not None or response.status >= 500:
+            query.done(_unreachable(query, response))
+        elif response.status == 200:
+            self._probes[host] = -1_000_000
+            self._check_sidecar(query, _body(response))
+        elif query.file.core_metadata is False or response.status in {403, 404}:
+            self._probes[host] = self._probes.get(host, 0) + 1
+            self._read_ranges(query)
+        else:
+            query.done(_unreachable(query, response))
+
+    def _check_sidecar(self, query: _Query, body: bytes) -> None:
+        promised = query.file.core_metadata
+        found = hashlib.sha256(body).hexdigest()
+        if isinstance(promised, Hashes) and promised.sha256 is not None and promised.sha256.lower() != found:
+            query.done(Unreadable(_wrong_digest(query, promised.sha256, found), lasting=False))
+            return
+        self._accept(query, body)
+
+    def _accept(self, query: _Query, body: bytes) -> None:
+        try:
+            text = body.decode("utf-8")
+        except UnicodeDecodeError:
+            query.done(Unreadable(_broken(query, "its metadata is not UTF-8"), lasting=True))
+            return
+        self.fetched += 1
+        header = "".join(f"{field}: {value}\n" for field, value in headers_of(text) if field in _KEPT)
+        self._cache.store_metadata(query.key, header)
+        query.done(header)
+
+    def _read_ranges(self, query: _Query) -> None:
+        if self._settings.offline:
+            query.done(Unreadable(_not_cached(query), lasting=False))
+            return
+        self._pool = self._pool or ThreadPoolExecutor(8, thread_name_prefix="stackc-ranges")
+        self._pool.submit(self._read_in_thread, query)
+
+    def _read_in_thread(self, query: _Query) -> None:
+        outcome: bytes | Unreadable
+        try:
+            size = query.file.size or self._range(query, 0, 1)[1]
+            outcome = read_metadata(lambda *ends: self._range(query, *ends)[0], size, filename=query.file.filename)
+        except RemoteZipError as error:
+            outcome = Unreadable(_broken(query, str(error)), lasting=True)
+        except OSError as error:
+            outcome = Unreadable(_range_failed(query, str(error)), lasting=False)
+        self._loop.post(lambda: self._range_came(query, outcome))
+
+    def _range(self, query: _Query, start: int, end: int) -> tuple[bytes, int]:
+        return fetch_range(query.url, start, end, self._settings, query.credentials)
+
+    def _range_came(self, query: _Query, outcome: bytes | Unreadable) -> None:
+        if isinstance(outcome, bytes):
+            self._accept(query, outcome)
+        else:
+            query.done(outcome)
+
+    def _sdist_came(self, query: _Query, response: Response) -> None:
+        if response.failure is not None or response.status != 200:
+            query.done(_unreachable(query, response))
+            return
+        if query.file.hashes.sha256 not in {None, hashlib.sha256(response.body).hexdigest()}:
+            query.done(Unreadable(_wrong_digest(query, query.file.hashes.sha256 or "", "another"), lasting=False))
+            return
+        try:
+            self._accept(query, _static_pkg_info(query.file.filename, response.body))
+        except ValueError as error:
+            query.done(Unreadable(_broken(query, str(error)), lasting=True))
+
+
+_KEPT = frozenset({"metadata-version", "name", "version", "requires-python", "requires-dist", "provides-extra", "dynamic"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    file: FileRow
+    url: str
+    key: str
+    done: Done
+    credentials: str | None
+
+
+def _body(response: Response) -> bytes:
+    if response.headers.get("content-encoding", "").lower() == "gzip":
+        import gzip
+
+        return gzip.decompress(response.body)
+    return response.body
+
+
+def _static_pkg_info(filename: str, body: bytes) -> bytes:
+    """Return an sdist's PKG-INFO if its requirements are static (PEP 643). Raises ValueError otherwise."""
+    text = _pkg_info(filename, body)
+    fields = list(headers_of(text.decode("utf-8")))
+    version = next((value for field, value in fields if field == "metadata-version"), "1.0")
+    dynamic = {value.lower() for field, value in fields if field == "dynamic"}
+    if tuple(map(int, version.split("."))) < (2, 2) or "requires-dist" in dynamic:
+        raise ValueError(
+            "the requirements of this sdist are known only after a build: its PKG-INFO does not fix them (PEP 643)"
+        )
+    return text
+
+
+def _pkg_info(filename: str, body: bytes) -> bytes:
+    try:
+        if filename.endswith(".zip"):
+            with zipfile.ZipFile(io.BytesIO(body)) as archive:
+                name = min(name for name in archive.namelist() if name.count("/") == 1 and name.endswith("/PKG-INFO"))
+                return archive.read(name)[:_LARGEST_PKG_INFO]
+        with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as archive:
+            for member in archive:
+                if member.isfile() and member.name.count("/") == 1 and member.name.endswith("/PKG-INFO"):
+                    extracted = archive.extractfile(member)
+                    return extracted.read(_LARGEST_PKG_INFO) if extracted else b""
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+        raise ValueError(f"the sdist cannot be unpacked: {error}") from error
+    raise ValueError("the sdist has no PKG-INFO")
+
+
+def _unreachable(query: _Query, response: Response) -> Unreadable:
+    reason = response.failure or f"answered {response.status}"
+    finding = Finding(
+        code="S320",
+        message=f"the metadata of `{query.file.filename}` could not be fetched",
+        notes=(f"{redact_url(response.url)}: {reason}",),
+        hint="try again; if it stays so, the index is at fault",
+    )
+    return Unreadable(finding, lasting=False)
+
+
+def _not_cached(query: _Query) -> Finding:
+    return Finding(
+        code="S321",
+        message=f"the metadata of `{query.file.filename}` is not in the cache, and --offline was given",
+        hint="compile once without --offline",
+    )
+
+
+def _range_failed(query: _Query, reason: str) -> Finding:
+    return Finding(
+        code="S320",
+        message=f"the metadata of `{query.file.filename}` could not be fetched",
+        notes=(reason,),
+        hint="the index offers neither `.metadata` beside the file nor range requests; try again, or use a mirror that does",
+    )
+
+
+def _broken(query: _Query, reason: str) -> Finding:
+    return Finding(
+        code="S322",
+        message=f"`{query.file.filename}` cannot be used",
+        notes=(reason,),
+        hint="choose another version: this file is broken on its index",
+    )
+
+
+def _wrong_digest(query: _Query, promised: str, found: str) -> Finding:
+    return Finding(
+        code="S323",
+        message=f"what was fetched for `{query.file.filename}` is not what its index promised",
+        wanted=f"sha256 {promised}",
+        found=f"sha256 {found}",
+        hint="a proxy or a mirror altered it, or the index is inconsistent; do not go on before you know which",
+    )

@@ -1,0 +1,317 @@
+"""Pages: one project's releases as its index lists them, from the cache while it is fresh, from the catalog at last."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import hashlib
+import re
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import msgspec
+from packaging.utils import NormalizedName
+
+from stackc.errors import Finding
+from stackc.upstream import catalog
+from stackc.upstream.cache import Cache, CachedPage
+from stackc.upstream.simple import ACCEPT, FileRow, Hashes, PageError, decode_page
+from stackc.upstream.transfers import Response, Transfers, split_credentials
+from stackc.view.curate import Candidate, Curation
+
+if TYPE_CHECKING:
+    from stackc.upstream.catalog import CatalogFile, CatalogIndex
+
+__all__ = ["Absent", "Found", "PageOutcome", "PageSource", "Unavailable"]
+
+_REPLICATION_LAG = 3600.0
+"""Seconds after `exclude-newer` from which on a page is believed to list all that was uploaded before it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """A project's candidates, the newest first, and the address of the page, to which theirs are relative.
+
+    `credentials` belong to the page's host. `catalog` is the embedded catalog that they come from, None where the index itself
+    (or the cache) answered.
+    """
+
+    url: str
+    candidates: list[Candidate]
+    credentials: str | None = None
+    catalog: CatalogIndex | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The index answered that it does not have the project."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """The index could not be asked, or its answer is of no use; the finding says why."""
+
+    finding: Finding
+
+
+PageOutcome = Found | Absent | Unavailable
+
+
+class PageSource:
+    """Answers for the pages of all indexes of one run.
+
+    `note` is told, once per index, that the catalog or an old page stands in for an index that cannot be reached.
+    """
+
+    def __init__(
+        self,
+        transfers: Transfers,
+        cache: Cache,
+        curation: Curation,
+        *,
+        exclude_newer: dt.datetime | None,
+        offline: bool,
+        note: Callable[[str], None],
+    ) -> None:
+        self._transfers = transfers
+        self._cache = cache
+        self._curation = curation
+        self._key = curation.key
+        self._complete_after = exclude_newer.timestamp() + _REPLICATION_LAG if exclude_newer else None
+        self._offline = offline
+        self._note = note
+        self._noted: set[str] = set()
+        self.fetched = 0
+        """How many pages came over the network, the confirmed ones (304) included."""
+
+    def get(self, index: str, address: str, project: NormalizedName, done: Callable[[PageOutcome], None]) -> None:
+        """Call `done`, perhaps before this call returns, with what the index at `address` has of `project`."""
+        bare, credentials = split_credentials(address)
+        query = _Query(index, bare, credentials, f"{bare.rstrip('/')}/{quote(project)}/", project, done)
+        cached = self._cache.page(query.url)
+        if cached is not None:
+            candidates = self._curated(query, cached)
+            if self._offline or self._fresh(cached, candidates):
+                done(_known(query, cached, candidates))
+                return
+        self._ask(query, cached)
+
+    def rejections(self, address: str, project: NormalizedName) -> list[tuple[str, str]]:
+        """Return (version, reason) of every release that the page lists and curation leaves out; empty if nothing is known."""
+        url = f"{split_credentials(address)[0].rstrip('/')}/{quote(project)}/"
+        cached = self._cache.page(url)
+        if cached is None or cached.status != 200:
+            return []
+        rows = decode_page(self._cache.body(url), content_type=cached.content_type, url=cached.url)
+        return [(str(found.version), found.reason) for found in self._curation.rejections(project, rows)]
+
+    def _ask(self, query: _Query, cached: CachedPage | None) -> None:
+        headers = [ACCEPT]
+        if cached is not None and cached.etag:
+            headers.append(f"If-None-Match: {cached.etag}")
+        if cached is not None and cached.modified:
+            headers.append(f"If-Modified-Since: {cached.modified}")
+        self._transfers.get(
+            query.url,
+            headers=tuple(headers),
+            credentials=query.credentials,
+            done=lambda response: self._answered(query, cached, response),
+        )
+
+    def _answered(self, query: _Query, cached: CachedPage | None, response: Response) -> None:
+        self.fetched += 1
+        if response.unreachable:
+            query.done(self._stand_in(query, cached, response))
+        elif response.failure is not None:
+            query.done(Unavailable(_failed(query, response.failure)))
+        elif response.status == 304 and cached is not None:
+            self._cache.refresh_page(query.url, fetched=time.time(), fresh_until=_fresh_until(response.headers))
+            query.done(_known(query, cached, self._curated(query, cached)))
+        elif response.status == 404:
+            self._cache.store_page(_page(query, response, b""), b"")
+            query.done(Absent(query.url))
+        elif response.status == 200:
+            query.done(self._accepted(query, response))
+        else:
+            query.done(Unavailable(_refused(query, response.status)))
+
+    def _accepted(self, query: _Query, response: Response) -> PageOutcome:
+        try:
+            body = _decoded(response)
+            rows = decode_page(body, content_type=response.headers.get("content-type", ""), url=response.url)
+        except PageError as error:
+            return Unavailable(_unusable(query, error.reason))
+        known = catalog.find(query.address)
+        if known is not None and (findings := _differing(known, query.project, rows)):
+            return Unavailable(findings[0])
+        page = _page(query, response, response.body)
+        self._cache.store_page(page, response.body)
+        return Found(url=page.url, candidates=self._curate(query, page, rows), credentials=query.credentials)
+
+    def _stand_in(self, query: _Query, cached: CachedPage | None, response: Response) -> PageOutcome:
+        """Answer for an index that cannot be reached: from an old page if the catalog knows the index too, or the catalog."""
+        known = catalog.find(query.address)
+        if known is None:
+            return Unavailable(_unreachable(query, response.failure or "no connection", offline=self._offline))
+        if cached is not None:
+            self._say(query.index, f"index `{query.index}` cannot be reached: pages from the cache stand in")
+            return _known(query, cached, self._curated(query, cached))
+        files = known.projects.get(query.project)
+        if files is None:
+            return Unavailable(_unreachable(query, response.failure or "no connection", offline=self._offline))
+        why = "is not asked with --offline" if self._offline else "cannot be reached"
+        self._say(query.index, f"index `{query.index}` {why}: the embedded catalog of {known.date} stands in")
+        rows = [_catalog_row(known, file) for file in files]
+        return Found(url=query.url, candidates=self._curation.curate(query.project, rows), catalog=known)
+
+    def _say(self, index: str, text: str) -> None:
+        if index not in self._noted:
+            self._noted.add(index)
+            self._note(text)
+
+    def _curated(self, query: _Query, page: CachedPage) -> list[Candidate]:
+        if page.status != 200:
+            return []
+        kept = self._cache.curated(query.url, self._key, page.digest)
+        if kept is not None:
+            return _decoder()(kept)
+        rows = decode_page(self._cache.body(query.url), content_type=page.content_type, url=page.url)
+        return self._curate(query, page, rows)
+
+    def _curate(self, query: _Query, page: CachedPage, rows: list[FileRow]) -> list[Candidate]:
+        candidates = self._curation.curate(query.project, rows)
+        self._cache.store_curated(query.url, self._key, page.digest, msgspec.msgpack.encode(candidates))
+        return candidates
+
+    def _fresh(self, page: CachedPage, candidates: list[Candidate]) -> bool:
+        """Say whether a page may be used without asking: within its max-age, or complete for a cut-off in the past."""
+        if time.time() < page.fresh_until:
+            return True
+        if self._complete_after is None or page.fetched < self._complete_after:
+            return False
+        return all(candidate.file.upload_time is not None for candidate in candidates)
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    index: str
+    address: str
+    credentials: str | None
+    url: str
+    project: NormalizedName
+    done: Callable[[PageOutcome], None]
+
+
+@cache
+def _decoder() -> Callable[[bytes], list[Candidate]]:
+    return msgspec.msgpack.Decoder(list[Candidate]).decode
+
+
+def _catalog_row(known: CatalogIndex, file: CatalogFile) -> FileRow:
+    """Return a file of the catalog as if its index had listed it."""
+    return FileRow(
+        filename=file.name,
+        url=f"{known.index.rstrip('/')}/{quote(file.name)}",
+        hashes=Hashes(sha256=file.sha256),
+        requires_python=file.requires_python,
+        size=file.size,
+    )
+
+
+def _known(query: _Query, page: CachedPage, candidates: list[Candidate]) -> PageOutcome:
+    if page.status != 200:
+        return Absent(page.url)
+    return Found(url=page.url, candidates=candidates, credentials=query.credentials)
+
+
+def _decoded(response: Response) -> bytes:
+    encoding = response.headers.get("content-encoding", "").lower()
+    if encoding in {"", "identity"}:
+        return response.body
+    if encoding != "gzip":
+        raise PageError(f"it is encoded as {encoding}, which nobody asked for")
+    try:
+        return gzip.decompress(response.body)
+    except (OSError, EOFError, zlib.error) as error:
+        raise PageError("its gzip encoding is broken") from error
+
+
+def _page(query: _Query, response: Response, body: bytes) -> CachedPage:
+    headers = response.headers
+    return CachedPage(
+        url=query.url,
+        status=response.status,
+        etag=headers.get("etag"),
+        modified=headers.get("last-modified"),
+        fetched=time.time(),
+        fresh_until=_fresh_until(headers),
+        content_type=headers.get("content-type", ""),
+        encoding=headers.get("content-encoding", "").lower(),
+        digest=hashlib.sha256(body).hexdigest(),
+    )
+
+
+def _fresh_until(headers: Mapping[str, str]) -> float:
+    control = headers.get("cache-control", "").lower()
+    age = re.search(r"\bmax-age=(\d+)", control)
+    if age is None or "no-cache" in control or "no-store" in control:
+        return 0.0
+    spent = headers.get("age", "0")
+    return time.time() + float(age[1]) - (float(spent) if spent.isdigit() else 0.0)
+
+
+def _differing(known: CatalogIndex, project: NormalizedName, rows: list[FileRow]) -> tuple[Finding, ...]:
+    return catalog.mismatches(known, project, {row.filename: row.hashes.sha256 for row in rows if row.hashes.sha256})
+
+
+def _failed(query: _Query, reason: str) -> Finding:
+    return Finding(
+        code="S311",
+        message=f"index `{query.index}` did not answer for `{query.project}`",
+        notes=(f"{query.url}: {reason}",),
+        hint="try again; if it stays so, look at the index's state or at the proxy in between",
+    )
+
+
+def _unreachable(query: _Query, reason: str, *, offline: bool) -> Finding:
+    if offline:
+        return Finding(
+            code="S312",
+            message=f"the page of `{query.project}` on index `{query.index}` is not in the cache, and --offline was given",
+            hint="compile once without --offline",
+        )
+    return Finding(
+        code="S310",
+        message=f"index `{query.index}` cannot be reached",
+        notes=(f"{query.url}: {reason}",),
+        hint="check the address and the network; pages that are in the cache can be used with --offline",
+    )
+
+
+def _refused(query: _Query, status: int) -> Finding:
+    hints = {
+        401: "the index wants credentials: put them into a netrc file, or into the index's `url` as `user:password@`",
+        403: "the index forbids this address to you: look at the credentials and at what they may read",
+    }
+    return Finding(
+        code="S313" if status in hints else "S311",
+        message=f"index `{query.index}` answered {status} for `{query.project}`",
+        notes=(query.url,),
+        hint=hints.get(status, "try again; if it stays so, the index is at fault"),
+    )
+
+
+def _unusable(query: _Query, reason: str) -> Finding:
+    return Finding(
+        code="S314",
+        message=f"what index `{query.index}` answered for `{query.project}` is not a page of the Simple API",
+        notes=(f"{query.url}: {reason}",),
+        hint="check that `url` is the root of the Simple API, such as `https://host/simple`, with no login page in between",
+    )

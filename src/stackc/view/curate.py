@@ -1,0 +1,238 @@
+"""Curation: from all files of a project to the releases that one target can install, each with its best file.
+
+Pure, and written for speed: the pages of an ordinary stack list some 90,000 files. Wheel tags, Requires-Python and versions
+repeat, so each distinct text is judged once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.tags import InvalidTag, parse_tag
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from stackc.target import Target, supported_tags
+from stackc.upstream.simple import FileRow
+
+__all__ = ["Candidate", "Curation", "Rejection", "Release"]
+
+_REVISION = 2
+"""Part of every curation's key: raise it when the rules of this module change, so that cached results are made anew."""
+
+
+class Candidate(msgspec.Struct, frozen=True, array_like=True):
+    """The best file of one release, as it is kept in the cache. `version` is normalized."""
+
+    version: str
+    file: FileRow
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One release that the target can install, and the file that its installer would pick."""
+
+    version: Version
+    file: FileRow
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a release that its index lists is not shown to the engine."""
+
+    version: Version
+    reason: str
+
+
+class Curation:
+    """The rules by which one target looks at index pages: tags, Requires-Python, cut-off date, yanked files, sdists."""
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        exclude_newer: dt.datetime | None = None,
+        sdists: Iterable[NormalizedName] = (),
+    ) -> None:
+        self._target = target
+        self._ranks = {str(tag): rank for rank, tag in enumerate(supported_tags(target))}
+        self._python = target.python_full
+        self._cutoff = exclude_newer.astimezone(dt.timezone.utc) if exclude_newer else None
+        self._cutoff_text = self._cutoff.strftime("%Y-%m-%dT%H:%M:%S") if self._cutoff else None
+        self._sdists = frozenset(sdists)
+        self._rank_of: dict[str, int | None] = {}
+        self._admits: dict[str, bool] = {}
+        self._worst = len(self._ranks)
+
+    @property
+    def key(self) -> str:
+        """Return a digest of all that decides a page's outcome, the page itself aside."""
+        parts = (
+            str(_REVISION),
+            str(self._target.python),
+            self._target.platform,
+            str(self._target.glibc),
+            str(self._cutoff),
+            " ".join(sorted(self._sdists)),
+        )
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def curate(self, project: NormalizedName, files: Iterable[FileRow]) -> list[Candidate]:
+        """Return the best file of each release that the target can install, the newest release first.
+
+        Yanked files are kept, marked as such: whether one may be used is known only where it is asked for (PEP 592).
+        """
+        best: dict[str, tuple[tuple[int, int, str], FileRow]] = {}
+        names: dict[str, bool] = {}
+        for file in files:
+            parsed = self._parse(project, file.filename, names)
+            if parsed is None or not self._admitted(file):
+                continue
+            rank, build, version = parsed
+            order = (rank + (self._worst + 1 if file.yanked else 0), -build, file.filename)
+            if version not in best or order < best[version][0]:
+                best[version] = (order, file)
+        return _newest_first(best)
+
+    def rejections(self, project: NormalizedName, files: Iterable[FileRow]) -> list[Rejection]:
+        """Return each release of which no file is shown, with the reason that holds for most of its files, newest first."""
+        kept = {Version(candidate.version) for candidate in self.curate(project, files)}
+        reasons: dict[Version, dict[str, int]] = {}
+        for file in files:
+            version, reason = self._judge(project, file)
+            if version is not None and version not in kept:
+                counts = reasons.setdefault(version, {})
+                counts[reason] = counts.get(reason, 0) + 1
+        return [
+            Rejection(version, max(counts, key=lambda reason: (counts[reason], reason)))
+            for version, counts in sorted(reasons.items(), reverse=True)
+        ]
+
+    def _parse(self, project: NormalizedName, filename: str, names: dict[str, bool]) -> tuple[int, int, str] | None:
+        """Return the rank, build number and version that a file name tells; None if the target has no use for the file."""
+        if filename.endswith(".whl"):
+            parsed = _split_wheel(filename)
+            if parsed is None:
+                return None
+            name, version, build, tags = parsed
+            rank = self._tag_rank(tags)
+        elif project in self._sdists and (sdist := _split_sdist(project, filename)):
+            name, version, build, rank = sdist[0], sdist[1], 0, self._worst
+        else:
+            return None
+        if rank is None:
+            return None
+        if name not in names:
+            names[name] = canonicalize_name(name) == project
+        return (rank, build, version) if names[name] else None
+
+    def _tag_rank(self, tags: str) -> int | None:
+        if tags not in self._rank_of:
+            self._rank_of[tags] = self._rank_expanded(tags)
+        return self._rank_of[tags]
+
+    def _rank_expanded(self, tags: str) -> int | None:
+        try:
+            ranks = [rank for tag in parse_tag(tags) if (rank := self._ranks.get(str(tag))) is not None]
+        except (InvalidTag, ValueError):
+            return None
+        return min(ranks, default=None)
+
+    def _admitted(self, file: FileRow) -> bool:
+        python = file.requires_python
+        return (python is None or self._admits_python(python)) and not self._too_new(file.upload_time)
+
+    def _admits_python(self, text: str) -> bool:
+        if text not in self._admits:
+            try:
+                self._admits[text] = SpecifierSet(text).contains(self._python, prereleases=True)
+            except InvalidSpecifier:
+                self._admits[text] = True  # pip takes an unreadable Requires-Python for none
+        return self._admits[text]
+
+    def _too_new(self, uploaded: str | None) -> bool:
+        """Say whether a file came after the cut-off; a file without a moment of upload counts as old enough."""
+        if uploaded is None or self._cutoff_text is None:
+            return False
+        seconds = uploaded[:19]
+        if seconds != self._cutoff_text and uploaded.endswith("Z"):
+            return seconds > self._cutoff_text
+        moment = moment_of(uploaded)
+        return moment is not None and self._cutoff is not None and moment > self._cutoff
+
+    def _judge(self, project: NormalizedName, file: FileRow) -> tuple[Version | None, str]:
+        parsed = _split_wheel(file.filename)
+        if parsed is None:
+            sdist = _split_sdist(project, file.filename)
+            version, reason = (sdist[1] if sdist else None), "it has no wheel, and `[policy] sdists` does not name the project"
+        else:
+            version, reason = parsed[1], self._judge_wheel(parsed[3])
+        if file.requires_python is not None and not self._admits_python(file.requires_python):
+            reason = f"it needs Python {file.requires_python}"
+        elif self._too_new(file.upload_time):
+            reason = f"it was uploaded after `exclude-newer`, on {(file.upload_time or '')[:10]}"
+        try:
+            return (Version(version) if version else None), reason
+        except InvalidVersion:
+            return None, reason
+
+    def _judge_wheel(self, tags: str) -> str:
+        if self._tag_rank(tags) is not None:
+            return "it was yanked"
+        python = f"Python {self._target.python_minor[0]}.{self._target.python_minor[1]}"
+        return f"its wheels do not fit {python} on {self._target.platform} with glibc {self._glibc}"
+
+    @property
+    def _glibc(self) -> str:
+        return f"{self._target.glibc[0]}.{self._target.glibc[1]}"
+
+
+def moment_of(uploaded: str) -> dt.datetime | None:
+    """Return an RFC 3339 moment as an aware value; None where it is not one."""
+    try:
+        moment = dt.datetime.fromisoformat(uploaded.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.timezone.utc)
+
+
+def _newest_first(best: dict[str, tuple[tuple[int, int, str], FileRow]]) -> list[Candidate]:
+    merged: dict[Version, tuple[tuple[int, int, str], FileRow]] = {}
+    for text, found in best.items():
+        try:
+            version = Version(text)
+        except InvalidVersion:
+            continue
+        if version not in merged or found[0] < merged[version][0]:
+            merged[version] = found
+    return [Candidate(str(version), merged[version][1]) for version in sorted(merged, reverse=True)]
+
+
+def _split_wheel(filename: str) -> tuple[str, str, int, str] | None:
+    """Return name, version, build number and compressed tags of a wheel's file name (PEP 427), or None."""
+    if not filename.endswith(".whl"):
+        return None
+    parts = filename[:-4].split("-")
+    if len(parts) == 5:
+        return parts[0], parts[1], 0, filename[len(parts[0]) + len(parts[1]) + 2 : -4]
+    if len(parts) == 6 and parts[2][:1].isdigit():
+        digits = parts[2][: len(parts[2]) - len(parts[2].lstrip("0123456789"))]
+        return parts[0], parts[1], int(digits), filename[sum(map(len, parts[:3])) + 3 : -4]
+    return None
+
+
+def _split_sdist(project: NormalizedName, filename: str) -> tuple[str, str] | None:
+    """Return name and version of an sdist's file name, old ones whose names hold hyphens included."""
+    for suffix in (".tar.gz", ".zip"):
+        stem = filename.removesuffix(suffix)
+        if stem == filename:
+            continue
+        for cut in (position for position, letter in enumerate(stem) if letter == "-"):
+            if canonicalize_name(stem[:cut]) == project:
+                return stem[:cut], stem[cut + 1 :]
+    return None

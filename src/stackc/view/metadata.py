@@ -1,0 +1,144 @@
+"""Neutral metadata: a distribution file's core metadata with its markers evaluated for one target, extras kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from packaging.markers import Marker
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+__all__ = ["MetadataError", "MetadataReader", "Need", "Neutral", "headers_of"]
+
+
+@dataclass(frozen=True)
+class MetadataError(Exception):
+    """Core metadata that cannot be used; `reason` says why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One requirement as it stands for the target: no marker is left. `extra` is the extra that activates it, if any."""
+
+    name: NormalizedName
+    specifier: str
+    extras: tuple[NormalizedName, ...] = ()
+    extra: NormalizedName | None = None
+
+    @property
+    def requirement(self) -> str:
+        """Return the requirement without its extra condition, as `str(Requirement)` spells it."""
+        extras = f"[{','.join(self.extras)}]" if self.extras else ""
+        return f"{self.name}{extras}{self.specifier}"
+
+
+@dataclass(frozen=True, slots=True)
+class Neutral:
+    """What a release needs on the target, and the extras that it offers. `requires_python` is as the file says it."""
+
+    needs: tuple[Need, ...]
+    extras: frozenset[NormalizedName]
+    requires_python: str | None
+
+    def active(self, extras: Iterable[NormalizedName]) -> Iterator[Need]:
+        """Yield the requirements that stand when `extras` are asked for."""
+        wanted = frozenset(extras)
+        return (need for need in self.needs if need.extra is None or need.extra in wanted)
+
+
+class MetadataReader:
+    """Reads core metadata for one marker environment; equal markers and requirements are worked out once."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = dict(environment)
+        self._verdicts: dict[tuple[str, str], bool] = {}
+
+    def read(self, text: str, *, project: NormalizedName, version: Version) -> Neutral:
+        """Return the neutral form of a METADATA or PKG-INFO file of `project` at `version`.
+
+        Raises MetadataError where name or version are another file's, or a requirement cannot be read or is a direct
+        reference, which no index may answer with.
+        """
+        name: str | None = None
+        found_version: str | None = None
+        python: str | None = None
+        extras: list[NormalizedName] = []
+        requires: list[str] = []
+        for field, value in headers_of(text):
+            if field == "requires-dist":
+                requires.append(value)
+            elif field == "provides-extra":
+                extras.append(canonicalize_name(value))
+            elif field == "name":
+                name = value
+            elif field == "version":
+                found_version = value
+            elif field == "requires-python":
+                python = value
+        _check_identity(name, found_version, project=project, version=version)
+        needs = [need for requirement in requires for need in self._needs(requirement, extras)]
+        return Neutral(tuple(dict.fromkeys(needs)), frozenset(extras), python)
+
+    def _needs(self, text: str, extras: list[NormalizedName]) -> Iterator[Need]:
+        requirement = _parse(text)
+        if requirement.marker is None or self._holds(requirement.marker, ""):
+            yield _need(requirement, None)
+        elif "extra" in str(requirement.marker):
+            for extra in extras:
+                if self._holds(requirement.marker, extra):
+                    yield _need(requirement, extra)
+
+    def _holds(self, marker: Marker, extra: str) -> bool:
+        key = (str(marker), extra)
+        if key not in self._verdicts:
+            self._verdicts[key] = marker.evaluate({**self._environment, "extra": extra})
+        return self._verdicts[key]
+
+
+def headers_of(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the fields of a core metadata file, names in lower case, folded lines joined; the description is left out."""
+    head = text.partition("\n\n")[0] if "\r" not in text else text.replace("\r\n", "\n").partition("\n\n")[0]
+    field, value = "", ""
+    for line in head.split("\n"):
+        if line[:1] in {" ", "\t"}:
+            value += "\n" + line.strip()
+            continue
+        if field:
+            yield field, value
+        field, _, value = line.partition(":")
+        field, value = field.strip().lower(), value.strip()
+    if field:
+        yield field, value
+
+
+def _check_identity(name: str | None, found: str | None, *, project: NormalizedName, version: Version) -> None:
+    if name is None or found is None:
+        raise MetadataError("its metadata has no Name or no Version")
+    if canonicalize_name(name) != project:
+        raise MetadataError(f"its metadata says that it is `{name}`")
+    try:
+        same = Version(found) == version
+    except InvalidVersion:
+        same = False
+    if not same:
+        raise MetadataError(f"its metadata says that it is version `{found}`")
+
+
+@lru_cache(maxsize=65536)
+def _parse(text: str) -> Requirement:
+    try:
+        return Requirement(text.replace("\n", " "))
+    except InvalidRequirement as error:
+        raise MetadataError(f"its requirement `{text}` cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def _need(requirement: Requirement, extra: NormalizedName | None) -> Need:
+    if requirement.url is not None:
+        raise MetadataError(f"it requires `{requirement.name}` by an address, which no index may answer with")
+    extras = tuple(sorted(canonicalize_name(name) for name in requirement.extras))
+    return Need(canonicalize_name(requirement.name), str(requirement.specifier), extras, extra)

@@ -1,0 +1,302 @@
+"""One view: everything that one engine may see for one target, fetched ahead, served on loopback while it runs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+import msgspec
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from stackc.errors import Finding, UpstreamError
+from stackc.plan import Plan
+from stackc.upstream.metadata_files import MetadataOutcome, MetadataSource, Unreadable
+from stackc.upstream.pages import Absent, Found, PageOutcome, PageSource, Unavailable
+from stackc.upstream.simple import FileRow
+from stackc.view.crawl import Crawl
+from stackc.view.metadata import MetadataError, MetadataReader, Need, Neutral
+from stackc.view.rules import is_guard
+from stackc.view.server import Answer, Reply
+
+__all__ = ["ShownProject", "ShownRelease", "ViewSession"]
+
+_JSON = "application/vnd.pypi.simple.v1+json"
+_UNUSABLE = Need(canonicalize_name("stackc-unusable"), "==0")
+
+
+@dataclass(slots=True)
+class ShownRelease:
+    """One release as the view shows it: the file behind it, what it needs on the target, and why it cannot be used, if so."""
+
+    version: Version
+    file: FileRow
+    neutral: Neutral | None = None
+    problem: Finding | None = None
+    body: bytes | None = None
+    waiting: list[Callable[[], None]] | None = None
+
+
+@dataclass(slots=True)
+class ShownProject:
+    """One project as the view shows it. `outcome` is None until its page came."""
+
+    name: NormalizedName
+    index: str
+    outcome: PageOutcome | None = None
+    releases: dict[Version, ShownRelease] = field(default_factory=dict)
+    waiting: list[Callable[[], None]] = field(default_factory=list)
+
+
+class ViewSession:
+    """Joins pages, metadata, rules and the crawl into what the loopback server answers.
+
+    `addresses` gives each index's address. `failures` collects what went wrong upstream: an engine reports such a thing as a
+    conflict, so it is these that the user is told. `progress` is called after every answer from upstream.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        pages: PageSource,
+        metadata: MetadataSource,
+        addresses: Callable[[str], str],
+        progress: Callable[[], None],
+    ) -> None:
+        self.plan = plan
+        self.projects: dict[NormalizedName, ShownProject] = {}
+        self.failures: list[Finding] = []
+        self._pages = pages
+        self._metadata = metadata
+        self._addresses = addresses
+        self._progress = progress
+        self._reader = MetadataReader(plan.target.marker_environment())
+        self._exact = plan.exact_pins()
+        self._crawl = Crawl(plan.preferences)
+
+    def start(self) -> None:
+        """Fetch ahead from the manifest's requirements and the previous lock on."""
+        self._crawl.start(_root_need(line) for line in (*self.plan.requirements(), *self.plan.tools))
+        self._crawl_on()
+
+    def route(self, path: str, reply: Reply) -> None:
+        """Answer one request: `simple/NAME/`, or `files/NAME/VERSION/FILE.metadata`. Archives are refused (410)."""
+        parts = [unquote(part) for part in path.split("/")]
+        if len(parts) == 3 and parts[0] == "simple" and not parts[2]:
+            self._serve_page(canonicalize_name(parts[1]), reply)
+        elif len(parts) == 4 and parts[0] == "files" and parts[3].endswith(".metadata"):
+            self._serve_metadata(canonicalize_name(parts[1]), parts[2], reply)
+        else:
+            reply(Answer(410 if parts[0] == "files" else 404))
+
+    def project(self, name: NormalizedName) -> ShownProject:
+        """Return a project, asking its index for it if nobody did before."""
+        if name not in self.projects:
+            index = self.plan.index_of(name)
+            project = self.projects[name] = ShownProject(name, index)
+            self._pages.get(index, self._addresses(index), name, lambda outcome: self._page_came(project, outcome))
+        return self.projects[name]
+
+    def release(self, name: NormalizedName, version: Version, done: Callable[[], None]) -> None:
+        """Call `done` when the metadata of a release of a project whose page has come is known, or known to be unusable."""
+        project = self.projects[name]
+        release = project.releases[version]
+        if release.neutral is not None or release.problem is not None:
+            done()
+        elif release.waiting is not None:
+            release.waiting.append(done)
+        else:
+            release.waiting = [done]
+            self._fetch_metadata(project, release)
+
+    def address_of(self, name: NormalizedName, file: FileRow) -> str:
+        """Return the absolute address of a file of a project whose page has come."""
+        outcome = self.projects[name].outcome
+        if not isinstance(outcome, Found):
+            raise UpstreamError(Finding(code="S311", message=f"the page of `{name}` is not known"))
+        return urljoin(outcome.url, file.url)
+
+    def rejections(self, name: NormalizedName) -> list[tuple[str, str]]:
+        """Return (version, reason) of the releases of a project that its page lists and the view does not show."""
+        project = self.projects[name]
+        hidden = [
+            (str(version), f"rule `{rule}` bars it on this target")
+            for version in _versions(project.outcome)
+            if (rule := self.plan.rules.hiding_rule(name, version)) is not None
+        ]
+        return [*hidden, *self._pages.rejections(self._addresses(project.index), name)]
+
+    def _page_came(self, project: ShownProject, outcome: PageOutcome) -> None:
+        project.outcome = outcome
+        if isinstance(outcome, Unavailable):
+            self.failures.append(outcome.finding)
+        elif isinstance(outcome, Found):
+            for candidate in outcome.candidates:
+                version = Version(candidate.version)
+                if self._shows(project.name, version, candidate.file):
+                    project.releases[version] = ShownRelease(version, candidate.file)
+            self._crawl.page_came(project.name, list(project.releases))
+            self._crawl_on()
+        self._release_waiters(project)
+        self._progress()
+
+    def _shows(self, name: NormalizedName, version: Version, file: FileRow) -> bool:
+        if file.yanked and (name, version) not in self._exact:
+            return False
+        return self.plan.rules.hiding_rule(name, version) is None
+
+    def _crawl_on(self) -> None:
+        crawl = self._crawl
+        while crawl.wanted_pages or crawl.wanted_releases:
+            pages, crawl.wanted_pages = crawl.wanted_pages, []
+            for name in pages:
+                self.project(name)
+            releases, crawl.wanted_releases = crawl.wanted_releases, []
+            for name, version in releases:
+                self.release(name, version, lambda: None)
+
+    def _fetch_metadata(self, project: ShownProject, release: ShownRelease) -> None:
+        outcome = project.outcome
+        if not isinstance(outcome, Found):
+            raise UpstreamError(Finding(code="S311", message=f"the page of `{project.name}` is not known"))
+        if outcome.catalog is not None:
+            self._catalog_metadata(project, release, outcome)
+            return
+        url = urljoin(outcome.url, release.file.url)
+        same_host = urlsplit(url).netloc == urlsplit(outcome.url).netloc
+        self._metadata.get(
+            release.file,
+            url,
+            lambda found: self._metadata_came(project, release, found),
+            credentials=outcome.credentials if same_host else None,
+        )
+
+    def _catalog_metadata(self, project: ShownProject, release: ShownRelease, outcome: Found) -> None:
+        files = outcome.catalog.projects[project.name] if outcome.catalog else ()
+        file = next(file for file in files if file.name == release.file.filename)
+        try:
+            self._metadata_came(project, release, file.metadata())
+        except UpstreamError as error:
+            self._metadata_came(project, release, Unreadable(error.findings[0], lasting=True))
+
+    def _metadata_came(self, project: ShownProject, release: ShownRelease, found: MetadataOutcome) -> None:
+        if isinstance(found, Unreadable):
+            release.problem = found.finding
+            if not found.lasting:
+                self.failures.append(found.finding)
+        else:
+            self._read(project, release, found)
+        waiting, release.waiting = release.waiting or [], None
+        for done in waiting:
+            done()
+        if release.neutral is not None:
+            self._crawl.metadata_came(project.name, release.version, release.neutral)
+            self._crawl_on()
+        self._progress()
+
+    def _read(self, project: ShownProject, release: ShownRelease, text: str) -> None:
+        try:
+            release.neutral = self._reader.read(text, project=project.name, version=release.version)
+        except MetadataError as error:
+            release.problem = Finding(
+                code="S322",
+                message=f"`{release.file.filename}` cannot be used",
+                notes=(error.reason,),
+                hint="choose another version: this file is broken on its index",
+            )
+
+    def _serve_page(self, name: NormalizedName, reply: Reply) -> None:
+        if is_guard(name):
+            reply(self._guard_page(name))
+            return
+        project = self.project(name)
+        if project.outcome is None:
+            project.waiting.append(lambda: reply(_page_answer(project)))
+        else:
+            reply(_page_answer(project))
+
+    def _guard_page(self, name: NormalizedName) -> Answer:
+        guard = self.plan.rules.by_name.get(name)
+        if guard is None:
+            return Answer(404)
+        return _page_of(name, (str(number) for number in range(len(guard.conditions))))
+
+    def _serve_metadata(self, name: NormalizedName, text: str, reply: Reply) -> None:
+        if is_guard(name):
+            reply(Answer(200, _metadata_body(name, text, ())))
+            return
+        try:
+            version = Version(text)
+        except InvalidVersion:
+            reply(Answer(404))
+            return
+        project = self.projects.get(name)
+        if project is None or version not in project.releases:
+            reply(Answer(404))
+            return
+        self.release(name, version, lambda: reply(self._metadata_answer(project, project.releases[version])))
+
+    def _metadata_answer(self, project: ShownProject, release: ShownRelease) -> Answer:
+        if release.body is None:
+            release.body = _metadata_body(project.name, str(release.version), self._needs(project.name, release))
+        return Answer(200, release.body)
+
+    def _needs(self, name: NormalizedName, release: ShownRelease) -> Iterable[Need]:
+        if release.neutral is None:
+            return (_UNUSABLE,)
+        own = [need.name for need in release.neutral.needs if need.extra is None]
+        return (*release.neutral.needs, *self.plan.rules.needs(name, release.version, own))
+
+    def _release_waiters(self, project: ShownProject) -> None:
+        waiting, project.waiting = project.waiting, []
+        for done in waiting:
+            done()
+
+
+def _root_need(line: str) -> Need:
+    requirement = Requirement(line)
+    extras = tuple(canonicalize_name(extra) for extra in requirement.extras)
+    return Need(canonicalize_name(requirement.name), str(requirement.specifier), extras)
+
+
+def _versions(outcome: PageOutcome | None) -> list[Version]:
+    return [Version(candidate.version) for candidate in outcome.candidates] if isinstance(outcome, Found) else []
+
+
+def _page_answer(project: ShownProject) -> Answer:
+    if isinstance(project.outcome, Unavailable):
+        return Answer(502)
+    if isinstance(project.outcome, Absent) or not project.releases:
+        return Answer(404)
+    return _page_of(project.name, (str(version) for version in project.releases))
+
+
+def _page_of(name: NormalizedName, versions: Iterable[str]) -> Answer:
+    """Return a page that shows each version as one `py3-none-any` wheel without Requires-Python (PEP 691, 714)."""
+    files = [_neutral_file(name, version) for version in versions]
+    page = {"meta": {"api-version": "1.1"}, "name": name, "files": files}
+    return Answer(200, msgspec.json.encode(page), _JSON)
+
+
+def _neutral_file(name: NormalizedName, version: str) -> dict[str, object]:
+    filename = f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
+    return {
+        "filename": filename,
+        "url": f"../../files/{name}/{quote(version)}/{quote(filename)}",
+        "hashes": {"sha256": hashlib.sha256(filename.encode()).hexdigest()},
+        "core-metadata": True,
+    }
+
+
+def _metadata_body(name: str, version: str, needs: Iterable[Need]) -> bytes:
+    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+    listed = list(needs)
+    lines += [f"Provides-Extra: {extra}" for extra in sorted({need.extra for need in listed if need.extra is not None})]
+    for need in listed:
+        condition = f" ; extra == '{need.extra}'" if need.extra is not None else ""
+        lines.append(f"Requires-Dist: {need.requirement}{condition}")
+    return ("\n".join(lines) + "\n").encode()
