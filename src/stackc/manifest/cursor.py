@@ -1,0 +1,84 @@
+"""Where a decoder stands in a document, and what it has found wrong so far."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from stackc.errors import Finding, Place
+from stackc.manifest.locate import Path
+from stackc.manifest.model import Places
+from stackc.manifest.shown import shown
+
+__all__ = ["Cursor", "Draft", "Refusal", "nearest"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """Why a text is not what its field wants, and what to do about it."""
+
+    message: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draft:
+    """A finding before its places are known: lines are looked up only where something is wrong."""
+
+    paths: tuple[Path, ...]
+    code: str
+    message: str
+    wanted: str | None = None
+    found: str | None = None
+    hint: str | None = None
+
+    def finding(self, places: Places) -> Finding:
+        """Return the finding, with the line and source of each path."""
+        return Finding(
+            code=self.code,
+            message=self.message,
+            places=tuple(_printable(places.at(*path)) for path in self.paths),
+            wanted=self.wanted,
+            found=self.found,
+            hint=self.hint,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A key path, and the list of drafts that all cursors of one document share."""
+
+    path: Path = ()
+    drafts: list[Draft] = field(default_factory=list)
+
+    def at(self, *keys: str | int) -> Cursor:
+        """Return the cursor of a key path below this one."""
+        return replace(self, path=(*self.path, *keys))
+
+    def report(
+        self,
+        code: str,
+        message: str,
+        *beside: Path,
+        wanted: str | None = None,
+        found: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        """Note that something is wrong here; `beside` are further key paths that it concerns."""
+        paths = (self.path, *beside)
+        self.drafts.append(Draft(paths=paths, code=code, message=message, wanted=wanted, found=found, hint=hint))
+
+
+def nearest(word: str, known: Iterable[str], *, all_else: bool = True) -> str | None:
+    """Return the hint that names the known word most like `word`; with `all_else`, where none is, all of them."""
+    words = list(known)
+    like = difflib.get_close_matches(word, words, n=1)
+    if like:
+        return f"did you mean `{like[0]}`?"
+    return f"known here: {', '.join(f'`{each}`' for each in words)}" if words and all_else else None
+
+
+def _printable(place: Place) -> Place:
+    """Return a place whose key path holds nothing that a terminal would obey."""
+    return replace(place, path=tuple(shown(key) if isinstance(key, str) else key for key in place.path))
