@@ -33,7 +33,8 @@ from packaging.version import InvalidVersion, Version
 from stackc.errors import Finding, Place
 from stackc.manifest.locate import located
 from stackc.manifest.model import Places
-from stackc.matrix.model import Condition, ProjectName, Rule
+from stackc.matrix.model import Condition, ProjectName, Rule, pre_release_range
+from stackc.matrix.wording import spelled
 
 __all__ = ["Case", "Pack", "PackedRule", "decode_pack", "did_you_mean"]
 
@@ -261,7 +262,8 @@ class _Table:
             if found:
                 self.note("S157", f"`{_escaped(text)}` holds {what}", key, hint="leave it out: rules are about versions alone")
                 return None
-        return Condition.of(ProjectName(canonicalize_name(requirement.name)), requirement.specifier)
+        name = ProjectName(canonicalize_name(requirement.name))
+        return Condition(name, pre_release_range(requirement.specifier), spelled(requirement.specifier))
 
     def _value(self, key: str, *, required: bool = True) -> object | None:
         value = self.content.get(key)

@@ -1,0 +1,34 @@
+"""Where a manifest says the version of a component, and what its base image is worth, for findings of the matrix."""
+
+from __future__ import annotations
+
+from packaging.utils import canonicalize_name
+
+from stackc.errors import Place
+from stackc.manifest.model import Component, Places
+from stackc.target import Target
+
+__all__ = ["place_of_version", "place_of_virtual"]
+
+_IMPLIED = frozenset({"cuda", "glibc"})
+_KEYS = {"sm": "gpus"}
+
+
+def place_of_version(component: Component, *, places: Places, target: str | None = None) -> Place:
+    """Return where the component's version stands: in the target's override of it, if that has one."""
+    for path in places.lines if target is not None else ():
+        match path:
+            case ("targets", name, "components", str(spelled), "version") if name == target:
+                if canonicalize_name(spelled) == component.name:
+                    return places.at(*path)
+            case _:
+                pass
+    return places.at("components", component.spelled, "version")
+
+
+def place_of_virtual(name: str, *, target: Target, places: Places) -> Place:
+    """Return where the manifest gives the target a virtual project: by its own key, or by the base image that implies it."""
+    stated = ("targets", target.name, _KEYS.get(name, name))
+    if name in _IMPLIED and stated not in places.lines:
+        return places.at("targets", target.name, "base")
+    return places.at(*stated)

@@ -1,0 +1,36 @@
+"""How the matrix speaks: specifiers, enumerations and rules as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from packaging.specifiers import SpecifierSet
+
+from stackc.matrix.model import Clause, Condition, Rule
+
+__all__ = ["joined", "rule_note", "spelled"]
+
+_ORDER = ("===", "==", "~=", ">=", ">", "!=", "<=", "<")
+
+
+def spelled(specifiers: SpecifierSet) -> str:
+    """Return specifiers with the lower bound first, as people write them: `str` of a SpecifierSet sorts `<2` before `>=1`."""
+    parts = sorted(specifiers, key=lambda specifier: (_ORDER.index(specifier.operator), specifier.version))
+    return ",".join(map(str, parts))
+
+
+def joined(words: Iterable[str], *, conjunction: str = "and") -> str:
+    """Return `a, b and c`."""
+    *most, last = list(words)
+    return f"{', '.join(most)} {conjunction} {last}" if most else last
+
+
+def rule_note(rule: Rule, clause: Clause) -> str:
+    """Return the line that says what a rule asks in one of its clauses, why, and where that is known from."""
+    bounded = clause.conditions[-1].name
+    needed = [condition for condition in rule.requires if condition.name == bounded]
+    return f"rule {rule.id}: {_named(rule.when)} needs {_named(needed)} ({rule.because}) {rule.source}"
+
+
+def _named(conditions: Sequence[Condition]) -> str:
+    return joined(f"{condition.name}{condition.text}" for condition in conditions)
