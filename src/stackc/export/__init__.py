@@ -1,0 +1,1 @@
+"""Exports: a lock in the formats of other tools."""

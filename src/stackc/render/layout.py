@@ -1,0 +1,159 @@
+"""Which requirement files a lock is installed from: one per step and index, the last step's being requirements.txt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+
+from stackc.errors import Finding, RenderError
+from stackc.lock.model import Lock, Package
+from stackc.render.reasons import requirers
+
+__all__ = [
+    "REQUIREMENTS",
+    "InstallFile",
+    "KeptOut",
+    "Pin",
+    "default_index",
+    "install_files",
+    "kept_out",
+    "requirement_of",
+    "root_name",
+]
+
+REQUIREMENTS = "requirements.txt"
+"""The file of the last step that the default index serves."""
+
+_TOOLS = "tools"
+_REST = "rest"
+_FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pin:
+    """One entry of a requirement file."""
+
+    requirement: str
+    sha256: str
+    via: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstallFile:
+    """One requirement file: what one call of pip installs from one index. `default` says that it is the default index."""
+
+    name: str
+    step: int
+    index: str
+    default: bool
+    packages: tuple[Package, ...]
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """Return the entries of the file, sorted by name."""
+        return tuple(
+            Pin(requirement=requirement_of(package), sha256=package.file.sha256, via=requirers(package.why))
+            for package in self.packages
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptOut:
+    """One component that requirements.txt leaves to another file. `label` is its local version label."""
+
+    requirement: str
+    step: int
+    index: str
+    file: str
+    order: int | None
+    label: str | None
+
+
+def requirement_of(package: Package) -> str:
+    """Return `name[extras]==version` of a pin."""
+    extras = f"[{','.join(sorted(package.extras))}]" if package.extras else ""
+    return f"{package.name}{extras}=={package.version}"
+
+
+def install_files(lock: Lock) -> tuple[InstallFile, ...]:
+    """Return the files in the order of their installation: by step, and the default index first.
+
+    requirements.txt is always among them, empty where no project is left for it.
+    """
+    default = default_index(lock)
+    last = lock.last_step
+    found = [*_grouped((*lock.tools, *lock.packages), default=default, labels=_labels(lock), last=last)]
+    if all(file.name != REQUIREMENTS for file in found):
+        found.append(InstallFile(name=REQUIREMENTS, step=last, index=default, default=True, packages=()))
+    return tuple(sorted(found, key=lambda file: (file.step, not file.default, file.index)))
+
+
+def kept_out(lock: Lock) -> tuple[KeptOut, ...]:
+    """Return the components that requirements.txt leaves out, by step and then in the manifest's order."""
+    homes = {package.name: file for file in install_files(lock) for package in file.packages if file.step}
+    found: list[KeptOut] = []
+    for root in lock.roots:
+        package = lock.by_name.get(root_name(root.requirement))
+        if package is not None and homes[package.name].name != REQUIREMENTS:
+            found.append(
+                KeptOut(
+                    requirement=requirement_of(package),
+                    step=package.step,
+                    index=package.index,
+                    file=homes[package.name].name,
+                    order=root.order,
+                    label=package.version.local,
+                )
+            )
+    return tuple(sorted(found, key=lambda entry: entry.step))
+
+
+def default_index(lock: Lock) -> str:
+    """Return the name of the lock's default index."""
+    for route in lock.routes:
+        if route.default:
+            return route.index
+    raise RenderError(Finding(code="S511", message="the lock names no default index", hint="run `stackc compile`"))
+
+
+def root_name(requirement: str) -> NormalizedName:
+    """Return the normalized project name of a root's requirement."""
+    return canonicalize_name(Requirement(requirement).name)
+
+
+def _labels(lock: Lock) -> Mapping[int, str]:
+    """Return what each step is called after: its first component in the manifest's order."""
+    labels = {0: _TOOLS}
+    for root in lock.roots:
+        if root.order is not None:
+            labels.setdefault(root.order, root_name(root.requirement))
+    return labels
+
+
+def _grouped(packages: Iterable[Package], *, default: str, labels: Mapping[int, str], last: int) -> Iterator[InstallFile]:
+    ordered = sorted(packages, key=lambda package: (package.step, package.index, package.name))
+    for (step, index), group in groupby(ordered, key=lambda package: (package.step, package.index)):
+        members = tuple(group)
+        label = _REST if step == last else labels.get(step, members[0].name)
+        name = REQUIREMENTS if step == last and index == default else _name(step, label, index, default=default)
+        yield InstallFile(name=name, step=step, index=index, default=index == default, packages=members)
+
+
+def _name(step: int, label: str, index: str, *, default: str) -> str:
+    suffix = "" if index == default else f".{index}"
+    name = f"{step:02d}-{label}{suffix}.txt"
+    if _FILE_NAME.fullmatch(name):
+        return f"steps/{name}"
+    raise RenderError(
+        Finding(
+            code="S512",
+            message="the name of an index or a component cannot be part of a file name",
+            found=ascii(name),
+            hint="use letters, digits, `.`, `_` and `-` in the names of indexes and components",
+        )
+    )

@@ -1,0 +1,78 @@
+"""The values of `STACK.md`: one stack for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from stackc.lock.model import Lock
+from stackc.render.layout import root_name
+from stackc.render.reasons import Bound, bounds
+
+__all__ = ["Row", "Totals", "values"]
+
+_UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One component as it was locked, and what bounds its version."""
+
+    name: str
+    version: str
+    index: str
+    step: int
+    bounds: tuple[Bound, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Totals:
+    """How many projects there are, what the known files weigh, and how many files have no known size."""
+
+    packages: int
+    size: str
+    unsized: int
+
+
+def values(lock: Lock) -> Mapping[str, object]:
+    """Return the values of the summary's template."""
+    return {"facts": tuple(_facts(lock)), "components": tuple(_rows(lock)), "totals": _totals(lock)}
+
+
+def _facts(lock: Lock) -> Iterator[tuple[str, str]]:
+    target = lock.target
+    known = {
+        "platform": target.platform,
+        "base image": target.base,
+        "Python": target.python,
+        "glibc": target.glibc,
+        "CUDA": target.cuda,
+        "oldest driver": target.driver,
+        "GPUs": ", ".join(target.gpus),
+        "uploaded before": lock.exclude_newer and lock.exclude_newer.strftime("%Y-%m-%d %H:%M UTC"),
+    }
+    yield from ((fact, value) for fact, value in known.items() if value)
+    yield from ((str(tool.name), str(tool.version)) for tool in lock.tools)
+
+
+def _rows(lock: Lock) -> Iterator[Row]:
+    for root in lock.roots:
+        package = lock.by_name.get(root_name(root.requirement))
+        if package is not None:
+            stated = tuple(bound for bound in bounds(package.why) if bound.specifier)
+            yield Row(name=package.name, version=str(package.version), index=package.index, step=package.step, bounds=stated)
+
+
+def _totals(lock: Lock) -> Totals:
+    sizes = [package.file.size for package in lock.packages]
+    known = [size for size in sizes if size is not None]
+    return Totals(packages=len(sizes), size=_readable(sum(known)), unsized=len(sizes) - len(known))
+
+
+def _readable(size: int) -> str:
+    """Return a size in decimal units, as download pages give it, with one digit after the point."""
+    for unit, factor in _UNITS:
+        if size >= factor:
+            tenths = size * 10 // factor
+            return f"{tenths // 10}.{tenths % 10} {unit}"
+    return f"{size} bytes"
