@@ -126,7 +126,7 @@ class Table:
 
     def boolean(self, key: str) -> bool:
         """Return the boolean at `key`, False where there is none."""
-        return self._get(key, bool, "a boolean", False) if key in self.values else False  # noqa: FBT003
+        return self._get(key, bool, "a boolean", False) if key in self.values else False
 
     def moment(self, key: str) -> dt.datetime | None:
         """Return the aware moment at `key` in UTC, None where there is none."""

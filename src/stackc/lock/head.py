@@ -30,7 +30,7 @@ class Head:
 
     __slots__ = ("format", "intact", "manifest", "matrix", "outputs", "stackc", "templates")
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         *,
         format: int,  # noqa: A002

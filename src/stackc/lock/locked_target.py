@@ -14,6 +14,7 @@ from stackc.target import MACHINES, Target
 __all__ = ["lock_file", "target_of"]
 
 _GLIBC = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})")
+_GPU = re.compile(r"sm_[0-9]+a?")
 
 
 def lock_file(target: str) -> str:
@@ -40,7 +41,8 @@ def target_of(lock: Lock) -> Target:
         gpus=locked.gpus,
     )
     for gpu in locked.gpus:
-        _version(locked, "gpus", gpu.removeprefix("sm_"))
+        if _GPU.fullmatch(gpu) is None:
+            raise _unusable(locked, "gpus", gpu, wanted="architectures such as sm_90")
     return target
 
 

@@ -37,7 +37,9 @@ class Need:
 
 @lru_cache(maxsize=16384)
 def parse_need(text: str) -> Need | None:
-    """Return a requirement's text as a value, None where it is none, or has a marker or an address."""
+    """Return a requirement's text as a value, None where it is none, or has a marker, an address or a control character."""
+    if not text.isprintable():
+        return None
     try:
         parsed = Requirement(text)
     except InvalidRequirement:
