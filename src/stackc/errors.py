@@ -1,7 +1,7 @@
 """What can go wrong, as data; `stackc.cli.report` alone turns it into text.
 
 Terminology: a *finding* is one thing that is wrong, with a code and the places it concerns. An *error* is an exception that
-carries the findings which ended a run, and the exit status of that run. Codes are explained in `data/codes.toml`.
+carries the findings which ended a run, and the exit status of that run. Codes are explained in `data/codes`.
 """
 
 from __future__ import annotations
