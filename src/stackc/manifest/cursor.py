@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from stackc.errors import Finding, Place
 from stackc.manifest.locate import Path
 from stackc.manifest.model import Places
-from stackc.manifest.shown import shown
+from stackc.manifest.shown import redacted
 
 __all__ = ["Cursor", "Draft", "Refusal", "nearest"]
 
@@ -38,7 +38,7 @@ class Draft:
         return Finding(
             code=self.code,
             message=self.message,
-            places=tuple(_printable(places.at(*path)) for path in self.paths),
+            places=tuple(_public(places.at(*path)) for path in self.paths),
             wanted=self.wanted,
             found=self.found,
             hint=self.hint,
@@ -79,6 +79,6 @@ def nearest(word: str, known: Iterable[str], *, all_else: bool = True) -> str | 
     return f"known here: {', '.join(f'`{each}`' for each in words)}" if words and all_else else None
 
 
-def _printable(place: Place) -> Place:
-    """Return a place whose key path holds nothing that a terminal would obey."""
-    return replace(place, path=tuple(shown(key) if isinstance(key, str) else key for key in place.path))
+def _public(place: Place) -> Place:
+    """Return a place whose key path holds no credentials, should a URL stand where a key belongs."""
+    return replace(place, path=tuple(redacted(key) if isinstance(key, str) else key for key in place.path))

@@ -14,7 +14,7 @@ from typing import Generic, Protocol, TypeAlias, TypeVar, cast
 
 from stackc.manifest.cursor import Cursor, Refusal, nearest
 from stackc.manifest.locate import Path
-from stackc.manifest.shown import CONTROL, escaped, shown
+from stackc.manifest.shown import CONTROL, shown
 
 __all__ = [
     "Choice",
@@ -170,11 +170,11 @@ class Whole:
     def read(self, raw: object, at: Cursor) -> int | None:
         """Return the number; TOML's booleans are none, though Python's are."""
         if not isinstance(raw, int) or isinstance(raw, bool):
-            _wrong_type(raw, at, wanted="a whole number")
+            _wrong_type(raw, at, wanted="an integer")
             return None
         if self.minimum <= raw <= self.maximum:
             return raw
-        wanted = f"a whole number from {self.minimum} to {self.maximum}"
+        wanted = f"an integer from {self.minimum} to {self.maximum}"
         at.report("S110", f"`{_key(at)}` is out of range", wanted=wanted, hint=f"count from {self.minimum}")
         return None
 
@@ -191,7 +191,7 @@ class Flag:
         """Return the truth value."""
         if isinstance(raw, bool):
             return raw
-        _wrong_type(raw, at, wanted="true or false")
+        _wrong_type(raw, at, wanted="a boolean, `true` or `false`")
         return None
 
     def schema(self) -> Schema:
@@ -223,7 +223,7 @@ class Items(Generic[T_co]):
     def read(self, raw: object, at: Cursor) -> tuple[T_co, ...] | None:
         """Return the items that could be read; each refused one has its own report."""
         if not isinstance(raw, list):
-            _wrong_type(raw, at, wanted="a list")
+            _wrong_type(raw, at, wanted="an array")
             return None
         items = [self.of.read(item, at.at(position)) for position, item in enumerate(raw)]
         return tuple(item for item in items if item is not None)
@@ -244,7 +244,7 @@ class OneOrMore(Generic[T_co]):
         if isinstance(raw, list):
             return Items(of=self.of).read(raw, at)
         if not isinstance(raw, str):
-            _wrong_type(raw, at, wanted="a string or a list of strings")
+            _wrong_type(raw, at, wanted="a string or an array of strings")
             return None
         one = self.of.read(raw, at)
         return None if one is None else (one,)
@@ -353,4 +353,6 @@ def _key(at: Cursor) -> str:
 
 
 def _table(path: Path) -> str:
-    return f"`[{escaped('.'.join(str(key) for key in path))}]`" if path else "the manifest"
+    """Return what a message calls the table at a path."""
+    name = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).removeprefix(".")
+    return f"`{shown(name)}`" if path else "the manifest"
