@@ -27,7 +27,7 @@ from packaging.version import Version
 
 from stackc.errors import Finding, Place, UpstreamError
 
-__all__ = ["FOLDER", "CatalogFile", "CatalogIndex", "Status", "find", "load", "mismatches", "notice", "render", "stem"]
+__all__ = ["FOLDER", "CatalogFile", "CatalogIndex", "Status", "find", "load", "mismatches", "render", "stem"]
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "catalog"
 """Where the catalog files lie that stackc ships."""
@@ -195,16 +195,6 @@ def mismatches(catalog: CatalogIndex, project: NormalizedName, hashes: Mapping[s
     live = {unquote(name): sha256.lower() for name, sha256 in hashes.items()}
     known = catalog.projects.get(project, ())
     return tuple(_mismatch(catalog, file, live[file.name]) for file in known if live.get(file.name, file.sha256) != file.sha256)
-
-
-def notice(catalog: CatalogIndex, *, because: str) -> Finding:
-    """Return the warning that `catalog` stands in for its index; `because` says why, such as `--offline is given`."""
-    return Finding(
-        code="S333",
-        severity="warning",
-        message=f"the embedded catalog of {catalog.date} stands in for `{catalog.index}`: {because}",
-        hint="compile once more where the index can be reached: it wins over the catalog, and each sha256 is compared",
-    )
 
 
 def _mismatch(catalog: CatalogIndex, file: CatalogFile, found: str) -> Finding:
