@@ -35,7 +35,7 @@ def render(lock: Lock, *, manifest: Manifest, target: Target, folder: str, proje
         "target": lock.target,
         "kept_out": outer,
         "needed": len(lock.packages) - inside - len(outer),
-        "packages": lock.packages,
+        "packages": tuple(sorted(lock.packages, key=lambda package: package.name)),
     }
     image = dockerfile.values(lock, manifest=manifest, target=target, folder=folder)
     checked = verified(lock, manifest=manifest, target=target)

@@ -27,7 +27,7 @@ __all__ = [
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 # Needs no quotes in any Dockerfile instruction. A word may not begin with `-`, which would read as a flag.
-_SAFE_WORD = re.compile(r"[A-Za-z0-9_./@%+:,=][A-Za-z0-9_./@%+:,=-]*")
+_SAFE_WORD = re.compile(r"[A-Za-z0-9_./@%+:,=*?][A-Za-z0-9_./@%+:,=*?-]*")
 
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]#|~]")
 
