@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from stackc.lock.model import Root, Route
+from stackc.lock.routing import index_of
 from stackc.manifest.model import Component, Index, Manifest
 from stackc.matrix.model import Matrix
 from stackc.target import Target
@@ -43,12 +43,7 @@ class Plan:
 
     def index_of(self, project: NormalizedName) -> str:
         """Return the name of the one index that a project is looked up on."""
-        if project in self.own_indexes:
-            return self.own_indexes[project]
-        for route in self.routes:
-            if any(fnmatchcase(project, pattern) for pattern in route.serves):
-                return route.index
-        return self.default_index
+        return index_of(project, own=self.own_indexes, routes=self.routes) or self.default_index
 
     def requirements(self) -> tuple[str, ...]:
         """Return the lines that the engine is given, in one stable order."""

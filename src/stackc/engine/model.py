@@ -37,7 +37,7 @@ class Solved:
 
 @dataclass(frozen=True, slots=True)
 class Unsolvable:
-    """The engine found that nothing fits, or that the view did not answer: only the view knows which. `text` is its own words."""
+    """Nothing fits, or the view did not answer: only the view knows which. `text` is the engine's own words."""
 
     text: str
 
@@ -55,6 +55,9 @@ Answer = Solved | Unsolvable | Failed
 
 class Running(Protocol):
     """An engine at work. Its process writes to files, never to a pipe that somebody must empty."""
+
+    def fileno(self) -> int:
+        """Return a file descriptor that becomes readable when the engine has ended."""
 
     def poll(self) -> Answer | None:
         """Return the answer, or None while there is none."""

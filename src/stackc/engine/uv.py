@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -75,6 +76,7 @@ class _UvRun:
         self._write_inputs(question)
         self._adopt_probe()
         self._log = (self._folder / "log").open("wb")
+        self._ended, held_by_child = os.pipe()
         self._process = subprocess.Popen(
             self._command(binary, question),
             stdin=subprocess.DEVNULL,
@@ -83,7 +85,13 @@ class _UvRun:
             env=self._environment(),
             cwd=self._folder,
             start_new_session=True,
+            pass_fds=(held_by_child,),
         )
+        os.close(held_by_child)
+
+    def fileno(self) -> int:
+        """Return the end of a pipe that uv alone holds open: it becomes readable when uv has ended."""
+        return self._ended
 
     def poll(self) -> Answer | None:
         """Return the answer, or None while uv runs."""
@@ -104,6 +112,7 @@ class _UvRun:
             self._process.kill()
             self._process.wait()
         self._log.close()
+        os.close(self._ended)
 
     def _write_inputs(self, question: Question) -> None:
         lines = "".join(f"{line}\n" for line in question.requirements)

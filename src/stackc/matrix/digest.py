@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stackc.matrix.files import BUILTIN, PackFile, builtin_facts, builtin_rules, matched_rules
-
-if TYPE_CHECKING:
-    from stackc.manifest.model import MatrixChoice
 
 __all__ = ["digest"]
 
 
-def digest(choice: MatrixChoice, *, folder: Path) -> str:
-    """Return `sha256:<hex>` over the names and bytes of the rule packs chosen, beside the manifest in `folder`, and all facts.
+def digest(packs: Iterable[str], *, folder: Path) -> str:
+    """Return `sha256:<hex>` over the names and bytes of the rule packs named, beside the manifest in `folder`, and all facts.
 
     Whether a rule is waived is the manifest's business and does not change the digest. Raises OSError.
     """
     files = set(builtin_facts())
-    for pack in choice.packs:
+    for pack in packs:
         files.update(builtin_rules() if pack == BUILTIN else matched_rules(pack, folder=folder))
     state = hashlib.sha256()
     for file in sorted(files):

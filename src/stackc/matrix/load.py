@@ -13,7 +13,7 @@ from stackc.matrix.files import BUILTIN, PackFile, builtin_rules, matched_rules,
 from stackc.matrix.model import Matrix, Rule
 from stackc.matrix.packs import PackedRule, decode_pack, did_you_mean
 
-__all__ = ["digest", "expired_waivers", "load_builtin", "load_matrix"]
+__all__ = ["expired_waivers", "load_builtin", "load_matrix"]
 
 
 def load_matrix(choice: MatrixChoice, *, folder: Path, today: dt.date, places: Places) -> Matrix:
@@ -34,7 +34,7 @@ def load_matrix(choice: MatrixChoice, *, folder: Path, today: dt.date, places: P
     return Matrix(
         rules={rule.id: rule for rule in rules if rule.id not in waived},
         waived=tuple(sorted(waived)),
-        digest=digest(choice, folder=folder),
+        digest=digest(choice.packs, folder=folder),
     )
 
 

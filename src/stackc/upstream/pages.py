@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 import msgspec
 from packaging.utils import NormalizedName
@@ -102,6 +102,18 @@ class PageSource:
                 done(_known(query, cached, candidates))
                 return
         self._ask(query, cached)
+
+    def files(self, address: str, project: NormalizedName) -> Mapping[str, str]:
+        """Return file name → absolute address of all files that a page lists, once `get` has answered for it."""
+        bare = split_credentials(address)[0]
+        url = f"{bare.rstrip('/')}/{quote(project)}/"
+        cached = self._cache.page(url)
+        if cached is not None and cached.status == 200:
+            rows = decode_page(self._cache.body(url), content_type=cached.content_type, url=cached.url)
+            return {row.filename: urljoin(cached.url, row.url) for row in rows}
+        known = catalog.find(bare)
+        listed = known.projects.get(project, ()) if known is not None else ()
+        return {file.name: _catalog_row(known, file).url for file in listed if known is not None}
 
     def rejections(self, address: str, project: NormalizedName) -> list[tuple[str, str]]:
         """Return (version, reason) of every release that the page lists and curation leaves out; empty if nothing is known."""
@@ -222,6 +234,7 @@ def _catalog_row(known: CatalogIndex, file: CatalogFile) -> FileRow:
         hashes=Hashes(sha256=file.sha256),
         requires_python=file.requires_python,
         size=file.size,
+        yanked=file.status == "withdrawn",
     )
 
 

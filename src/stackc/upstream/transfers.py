@@ -59,6 +59,7 @@ class _Job:
     attempt: int = 1
     chunks: list[bytes] = field(default_factory=list)
     length: int = 0
+    status: str = ""
     received: dict[str, str] = field(default_factory=dict)
 
 
@@ -225,6 +226,7 @@ def _receive_header(job: _Job, line: bytes) -> None:
     if colon:
         job.received[name.strip().lower()] = value.strip()
     elif name.startswith("HTTP/"):
+        job.status = name.split(" ")[1]
         job.received.clear()
         job.chunks.clear()  # the body of a redirect is nobody's
 
@@ -286,7 +288,7 @@ def fetch_range(url: str, start: int, end: int, settings: NetworkSettings, crede
     easy.setopt(pycurl.URL, url.encode())
     easy.setopt(pycurl.RANGE, f"{start}-{end - 1}")
     easy.setopt(pycurl.MAXFILESIZE_LARGE, LARGEST_BODY)
-    easy.setopt(pycurl.WRITEFUNCTION, lambda chunk: _receive(job, chunk) if easy.getinfo(pycurl.RESPONSE_CODE) == 206 else 0)
+    easy.setopt(pycurl.WRITEFUNCTION, lambda chunk: _receive(job, chunk) if job.status == "206" else 0)
     easy.setopt(pycurl.HEADERFUNCTION, lambda line: _receive_header(job, line))
     apply_settings(easy, settings, credentials=credentials, ca_file=_ca_file(settings))
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from packaging.version import InvalidVersion, Version
 from stackc.target import Target, supported_tags
 from stackc.upstream.simple import FileRow
 
-__all__ = ["Candidate", "Curation", "Rejection", "Release"]
+__all__ = ["Candidate", "Curation", "Rejection", "moment_of"]
 
 _REVISION = 2
 """Part of every curation's key: raise it when the rules of this module change, so that cached results are made anew."""
@@ -30,14 +31,6 @@ class Candidate(msgspec.Struct, frozen=True, array_like=True):
     """The best file of one release, as it is kept in the cache. `version` is normalized."""
 
     version: str
-    file: FileRow
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """One release that the target can install, and the file that its installer would pick."""
-
-    version: Version
     file: FileRow
 
 
@@ -192,13 +185,21 @@ class Curation:
         return f"{self._target.glibc[0]}.{self._target.glibc[1]}"
 
 
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)?")
+
+
 def moment_of(uploaded: str) -> dt.datetime | None:
-    """Return an RFC 3339 moment as an aware value; None where it is not one."""
+    """Return an RFC 3339 moment in UTC; None where it is not one. Any fraction of a second counts as one microsecond."""
+    match = _MOMENT.fullmatch(uploaded)
+    if match is None:
+        return None
+    day, time, fraction, zone = match.groups()
+    zone = "+00:00" if zone in {None, "Z", "z"} else zone
     try:
-        moment = dt.datetime.fromisoformat(uploaded.replace("Z", "+00:00"))
+        moment = dt.datetime.fromisoformat(f"{day}T{time}{zone}").astimezone(dt.timezone.utc)
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.timezone.utc)
+    return moment.replace(microsecond=1) if fraction and int(fraction) else moment
 
 
 def _newest_first(best: dict[str, tuple[tuple[int, int, str], FileRow]]) -> list[Candidate]:

@@ -1,0 +1,35 @@
+"""The entry point: the short way first, the command line after it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run stackc, and exit with its status."""
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: list[str]) -> int:
+    if _is_plain_compile(arguments):
+        from stackc.layout import MANIFEST
+        from stackc.uptodate import targets_current
+
+        current = targets_current(Path(MANIFEST), tuple(arguments[1:]))
+        if current is not None:
+            sys.stdout.write("".join(f"{target}: nothing to do, its lock is that of stack.toml\n" for target in current))
+            return 0
+    from stackc.cli.app import run
+
+    return run(arguments)
+
+
+def _is_plain_compile(arguments: list[str]) -> bool:
+    return arguments[:1] == ["compile"] and not any(argument.startswith("-") for argument in arguments)
+
+
+if __name__ == "__main__":
+    main()

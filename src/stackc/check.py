@@ -1,0 +1,105 @@
+"""Checking one target, offline: its lock is that of these inputs, it proves, and its files are those rendered from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import unified_diff
+
+from stackc.errors import Finding, LockError, Place, StackcError
+from stackc.layout import LOCK, lock_folder, read_outputs, templates_folder
+from stackc.lock.model import Lock
+from stackc.lock.proof import prove
+from stackc.lock.stored import load_lock
+from stackc.matrix.bases import resolve_target
+from stackc.project import Project
+from stackc.render.outputs import render
+
+__all__ = ["check_target"]
+
+_LONGEST_DIFF = 12
+
+
+def check_target(name: str, project: Project) -> tuple[Finding, ...]:
+    """Return what is wrong with the lock of one target and its files; nothing means that it proves and nothing drifted."""
+    try:
+        lock = load_lock(project.folder / lock_folder(name), name)
+    except LockError as error:
+        return error.findings
+    if lock is None:
+        return (_no_lock(name, project),)
+    moved = tuple(_moved_inputs(lock, project, name))
+    return (*moved, *prove(lock, matrix=project.matrix), *_drift(lock, project, name, moved=bool(moved)))
+
+
+def _no_lock(name: str, project: Project) -> Finding:
+    return Finding(
+        code="S520",
+        message=f"target `{name}` has no lock",
+        places=(project.manifest.places.at("targets", name),),
+        hint="run `stackc compile`",
+    )
+
+
+def _moved_inputs(lock: Lock, project: Project, name: str) -> Iterator[Finding]:
+    now, then = project.digests, lock.inputs
+    moved = [
+        label
+        for label, new, old in (
+            ("the manifest", now.manifest, then.manifest),
+            ("the matrix", now.matrix, then.matrix),
+            ("the templates", now.templates, then.templates),
+        )
+        if new != old
+    ]
+    if moved:
+        yield Finding(
+            code="S521",
+            message=f"{' and '.join(moved)} changed after the lock of target `{name}` was compiled",
+            places=(Place(file=f"{lock_folder(name)}/{LOCK}"),),
+            hint="run `stackc compile`, and commit what it writes",
+        )
+
+
+def _drift(lock: Lock, project: Project, name: str, *, moved: bool) -> Iterator[Finding]:
+    """Yield a finding per generated file that is not what the lock renders to.
+
+    Where inputs moved, that every file may differ goes without saying: then only files that are missing are told.
+    """
+    folder = lock_folder(name)
+    found = read_outputs(project.folder / folder)
+    try:
+        expected = _render(lock, project, name)
+    except StackcError as error:
+        yield from error.findings
+        return
+    for file, content in expected.items():
+        if file not in found:
+            yield Finding(code="S522", message=f"`{folder}/{file}` is missing", hint="run `stackc compile`")
+        elif found[file] != content and not moved:
+            yield _edited(f"{folder}/{file}", expected=content, found=found[file])
+    for file in sorted(found.keys() - expected.keys() - {LOCK}):
+        yield Finding(code="S524", message=f"`{folder}/{file}` belongs to no step of the lock", hint="run `stackc compile`")
+
+
+def _render(lock: Lock, project: Project, name: str) -> Mapping[str, bytes]:
+    target = resolve_target(project.manifest.targets[name], facts=project.facts, places=project.manifest.places)
+    templates = templates_folder(project.folder)
+    return render(lock, manifest=project.manifest, target=target, folder=lock_folder(name), project_templates=templates)
+
+
+def _edited(file: str, *, expected: bytes, found: bytes) -> Finding:
+    wanted, there = (content.decode("utf-8", "replace").splitlines() for content in (expected, found))
+    diff = list(unified_diff(wanted, there, "as compiled", "as found", lineterm="", n=0))[2:]
+    line = next((_line_of(row) for row in diff if row.startswith("@@")), None)
+    more = len(diff) - _LONGEST_DIFF
+    return Finding(
+        code="S523",
+        message=f"`{file}` is not what the lock renders to",
+        places=(Place(file=file, line=line),),
+        notes=(*diff[:_LONGEST_DIFF], *((f"... and {more} lines more",) if more > 0 else ())),
+        hint="change stack.toml or a template instead, and run `stackc compile`; generated files are written over",
+    )
+
+
+def _line_of(hunk: str) -> int:
+    return int(hunk.split(" ")[2].lstrip("+").partition(",")[0])

@@ -1,0 +1,134 @@
+"""The commands. Each one loads what it needs when it runs, so that `--help` loads nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from stackc import __version__
+
+__all__ = ["run", "stackc"]
+
+_EPILOG = """\b
+Exit status: 0 fine, 1 the answer is no (drift, or a lock that does not prove), 2 usage or manifest,
+3 no solution, 4 an engine or index could not run, 5 a bug, 130 interrupted.
+"""
+
+_manifest = click.option(
+    "-f",
+    "--file",
+    "manifest",
+    type=click.Path(path_type=Path),
+    default=Path("stack.toml"),
+    show_default=True,
+    help="The manifest. Its folder is the project: locks/ and templates/ lie beside it.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
+@click.version_option(__version__, prog_name="stackc", message="%(prog)s %(version)s")
+def stackc() -> None:
+    """Compile the whole dependency chain of a GPU image from one stack.toml.
+
+    \b
+    edit stack.toml      versions, indexes and install order of every component
+    stackc compile       resolve, check against the compatibility matrix, prove, and write locks/TARGET/
+    git diff locks/      review what moved, and commit it
+    docker build -f locks/TARGET/Dockerfile .
+    """  # noqa: D301 (\b is click's own mark)
+
+
+@stackc.command("compile", short_help="Resolve, prove and write the locks and the Dockerfile.")
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@_manifest
+@click.option("--engine", default="uv", show_default=True, metavar="NAME", help="The resolver: uv.")
+@click.option("--upgrade", is_flag=True, help="Forget the old pins, and take the newest versions that fit.")
+@click.option("--offline", is_flag=True, help="Ask no index: use the cache and the embedded catalog alone.")
+@click.option("--dry-run", is_flag=True, help="Tell what would change, and write nothing.")
+def compile_command(
+    targets: tuple[str, ...], manifest: Path, engine: str, *, upgrade: bool, offline: bool, dry_run: bool
+) -> None:
+    """Compile TARGETs (default: all of the manifest's) into locks/TARGET/.
+
+    Versions that are locked already stay as long as they fit; only what an edit of stack.toml forces to move moves. The
+    files of a target are replaced all at once, and only by a lock that stackc has proved. What lies there: lock.toml,
+    requirements.txt (without what an ordered step installs, such as torch), constraints.txt, steps/, Dockerfile, verify.py
+    and STACK.md.
+    """
+    from stackc.cli.compile import compile_targets
+
+    compile_targets(
+        targets,
+        manifest=manifest,
+        engine=engine,
+        upgrade=upgrade,
+        offline=offline,
+        dry_run=dry_run,
+        environment=os.environ,
+    )
+
+
+@stackc.command("check", short_help="Check that the locks are current, proved and unedited.")
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@_manifest
+def check_command(targets: tuple[str, ...], manifest: Path) -> None:
+    """Check TARGETs (default: all), offline, without resolving anything.
+
+    Finds a manifest, matrix or template that changed after its lock was compiled, a lock that is not a solution (each
+    requirement, rule, index, wheel tag, hash and step is checked), and generated files that were edited or lost. Exits with 1
+    if there is any such finding. Made for CI and pre-commit.
+    """
+    from stackc.cli.check import check_targets
+
+    click.get_current_context().exit(check_targets(targets, manifest=manifest))
+
+
+@stackc.group("export", short_help="Write a lock in another tool's format.")
+def export_group() -> None:
+    """Write a lock in another tool's format."""
+
+
+@export_group.command("pylock", short_help="PEP 751: pylock.toml, for pip and uv.")
+@click.argument("target", required=False)
+@_manifest
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write it (default: standard output).")
+@click.option("--offline", is_flag=True, help="Take the files' addresses from the cache and the embedded catalog alone.")
+def export_pylock(target: str | None, manifest: Path, output: Path | None, *, offline: bool) -> None:
+    """Write the lock of TARGET (default: the default target) as pylock.toml (PEP 751), for pip >= 26.1 and uv.
+
+    The lock itself names files, not addresses; this command fills them in from the indexes.
+    """
+    from stackc.cli.export import write_pylock
+
+    write_pylock(target, manifest=manifest, output=output, offline=offline, environment=os.environ)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line, tell what went wrong, and return the exit status."""
+    try:
+        status = stackc.main(arguments, prog_name="stackc", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\ninterrupted: nothing was written", err=True)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader is gone, and so is the flush at exit
+        return 141
+    except Exception as error:  # noqa: BLE001 (the one place where every error ends)
+        return _tell(error)
+    return status if isinstance(status, int) else 0
+
+
+def _tell(error: Exception) -> int:
+    from stackc.cli.report import format_error, unexpected
+    from stackc.cli.terminal import colored
+    from stackc.errors import StackcError
+
+    told = error if isinstance(error, StackcError) else unexpected(error)
+    click.echo(format_error(told, color=colored(sys.stderr, os.environ)), err=True, color=True)
+    return told.exit_status

@@ -1,0 +1,53 @@
+"""`stackc export`: writes a lock in another tool's format."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from stackc.cli.terminal import TerminalProgress
+from stackc.cli.workshop import chosen_targets, open_workshop
+from stackc.compile import plan_target
+from stackc.errors import Finding, LockError
+from stackc.export.pylock import export
+from stackc.files import write_file
+from stackc.layout import lock_folder
+from stackc.lock.stored import load_lock
+from stackc.matrix.bases import resolve_target
+from stackc.project import Project, load_project
+from stackc.resolve import Resolver
+
+__all__ = ["write_pylock"]
+
+
+def write_pylock(
+    target: str | None, *, manifest: Path, output: Path | None, offline: bool, environment: Mapping[str, str]
+) -> None:
+    """Write the lock of one target as pylock.toml, to `output` or to standard output."""
+    project = load_project(manifest, today=dt.datetime.now(dt.timezone.utc).date())
+    (name,) = chosen_targets(project.manifest, (target or project.manifest.default_target,))
+    text = _pylock(name, project, offline=offline, environment=environment)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_file(output, text.encode())
+        click.echo(f"wrote {output}")
+
+
+def _pylock(name: str, project: Project, *, offline: bool, environment: Mapping[str, str]) -> str:
+    lock = load_lock(project.folder / lock_folder(name), name)
+    if lock is None:
+        raise LockError(Finding(code="S520", message=f"target `{name}` has no lock", hint="run `stackc compile`"))
+    target = resolve_target(project.manifest.targets[name], facts=project.facts, places=project.manifest.places)
+    plan, _ = plan_target(project, target, previous=lock)
+    progress = TerminalProgress(name)
+    with (
+        open_workshop(project.manifest, engine=lock.engine.name, offline=offline, environment=environment) as workshop,
+        Resolver(plan, workshop, progress) as resolver,
+    ):
+        urls = resolver.file_addresses(package.name for package in lock.packages)
+    progress.clear()
+    return export(lock, urls=urls)

@@ -1,0 +1,53 @@
+"""What the terminal is, and the line of progress that it shows."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import TextIO
+
+from stackc.cli.report import safe
+
+__all__ = ["TerminalProgress", "colored"]
+
+_REDRAW = 0.08
+
+
+def colored(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Say whether to colour: on a terminal, unless NO_COLOR is set (no-color.org) or the terminal is dumb."""
+    return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+
+
+class TerminalProgress:
+    """One line per target on stderr, redrawn in place on a terminal; elsewhere, notes alone, as plain lines."""
+
+    def __init__(self, target: str, *, stream: TextIO = sys.stderr) -> None:
+        self._target = target
+        self._stream = stream
+        self._live = stream.isatty()
+        self._drawn = 0.0
+        self._shown = False
+
+    def counts(self, *, pages: int, releases: int, waiting: int) -> None:
+        """Redraw the line, at most a dozen times a second."""
+        now = time.monotonic()
+        if not self._live or now - self._drawn < _REDRAW:
+            return
+        self._drawn, self._shown = now, True
+        waits = f", {waiting} answers awaited" if waiting else ""
+        self._stream.write(f"\r\x1b[K{self._target}: {pages} projects, {releases} releases read{waits}")
+        self._stream.flush()
+
+    def note(self, text: str) -> None:
+        """Write one line above the line of progress."""
+        self.clear()
+        self._stream.write(f"{self._target}: {safe(text)}\n")
+        self._stream.flush()
+
+    def clear(self) -> None:
+        """Take the line of progress away."""
+        if self._shown:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+            self._shown = False

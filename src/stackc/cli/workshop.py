@@ -1,0 +1,63 @@
+"""What compile and export work with, made from the user's environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache as cached
+from pathlib import Path
+
+from stackc.engine import ENGINES
+from stackc.errors import Finding, UsageError
+from stackc.manifest.model import Manifest
+from stackc.resolve import Workshop
+from stackc.upstream.cache import Cache
+from stackc.upstream.pip_config import default_index_url
+from stackc.upstream.settings import NetworkSettings
+
+__all__ = ["cache_folder", "chosen_targets", "open_workshop"]
+
+
+@contextmanager
+def open_workshop(manifest: Manifest, *, engine: str, offline: bool, environment: Mapping[str, str]) -> Iterator[Workshop]:
+    """Open the user's cache, and close it when the work is done, come what may."""
+    if engine not in ENGINES:
+        known = ", ".join(f"`{name}`" for name in ENGINES)
+        raise UsageError(Finding(code="S003", message=f"there is no engine `{engine}`", hint=f"the engines are {known}"))
+    folder = cache_folder(environment)
+    cache = Cache(folder / "cache.sqlite")
+
+    @cached
+    def address(index: str) -> str:
+        return manifest.indexes[index].url or default_index_url(cache, environment)
+
+    try:
+        yield Workshop(
+            engine=ENGINES[engine](environment.get("PATH")),
+            cache=cache,
+            settings=NetworkSettings.from_environment(environment, offline=offline),
+            addresses=address,
+            engine_cache=folder / "engine",
+        )
+    finally:
+        cache.close()
+
+
+def cache_folder(environment: Mapping[str, str]) -> Path:
+    """Return the user's cache folder: STACKC_CACHE, else `stackc` in the XDG cache folder."""
+    own = environment.get("STACKC_CACHE")
+    if own:
+        return Path(own)
+    base = environment.get("XDG_CACHE_HOME")
+    return (Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache") / "stackc"
+
+
+def chosen_targets(manifest: Manifest, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the targets to work on, all if none is named. Raises UsageError for one that the manifest does not have."""
+    unknown = [name for name in wanted if name not in manifest.targets]
+    if unknown:
+        known = ", ".join(f"`{name}`" for name in manifest.targets)
+        raise UsageError(
+            Finding(code="S002", message=f"there is no target `{name}`", hint=f"the manifest has {known}") for name in unknown
+        )
+    return tuple(dict.fromkeys(wanted)) or tuple(manifest.targets)

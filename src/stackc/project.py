@@ -1,0 +1,44 @@
+"""One project as loaded: its manifest, its matrix, the facts, and the digests of all that its locks are compiled from."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackc.errors import Finding
+from stackc.manifest.decode import load
+from stackc.manifest.model import Manifest
+from stackc.matrix.facts import Facts
+from stackc.matrix.load import expired_waivers, load_matrix
+from stackc.matrix.model import Matrix
+from stackc.uptodate import InputDigests, digests
+
+__all__ = ["Project", "load_project"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Project:
+    """What every command starts from. `folder` is the manifest's; `findings` are warnings that concern no single target."""
+
+    folder: Path
+    manifest: Manifest
+    matrix: Matrix
+    facts: Facts
+    digests: InputDigests
+    findings: tuple[Finding, ...]
+
+
+def load_project(path: Path, *, today: dt.date) -> Project:
+    """Load the project whose manifest is `path`. Raises ManifestError with all that is wrong in it, or in its rule packs."""
+    manifest = load(path)
+    folder = path.parent
+    text = path.read_text(encoding="utf-8")
+    return Project(
+        folder=folder,
+        manifest=manifest,
+        matrix=load_matrix(manifest.matrix, folder=folder, today=today, places=manifest.places),
+        facts=Facts.load(),
+        digests=digests(text, file=str(path), packs=manifest.matrix.packs, folder=folder),
+        findings=expired_waivers(manifest.matrix, today, places=manifest.places),
+    )

@@ -1,0 +1,255 @@
+"""Resolving one target: the view is served, crawled ahead and asked by an engine, all in one loop."""
+
+from __future__ import annotations
+
+import selectors
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+from stackc.engine.model import Answer, Engine, Failed, Question, Running, Solved
+from stackc.errors import EngineError, Finding, UpstreamError
+from stackc.loop import Loop
+from stackc.plan import Plan
+from stackc.upstream.cache import Cache
+from stackc.upstream.metadata_files import MetadataSource
+from stackc.upstream.pages import Found, PageOutcome, PageSource, Unavailable
+from stackc.upstream.settings import NetworkSettings
+from stackc.upstream.transfers import Transfers
+from stackc.view.curate import Curation
+from stackc.view.rules import is_guard
+from stackc.view.server import LoopbackServer
+from stackc.view.session import ShownProject, ViewSession
+
+__all__ = ["Conflict", "Progress", "Resolution", "Resolver", "Workshop"]
+
+_LONGEST_TURN = 1.0
+
+
+class Progress(Protocol):
+    """What a run tells while it works. Each method may do nothing."""
+
+    def counts(self, *, pages: int, releases: int, waiting: int) -> None:
+        """Tell how many pages and releases are known so far, and how many answers are awaited."""
+
+    def note(self, text: str) -> None:
+        """Tell something that the user should know, in one line."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workshop:
+    """What resolving works with, chosen by the shell.
+
+    `addresses` returns an index's address by its name; `engine_cache` is a folder that stackc owns.
+    """
+
+    engine: Engine
+    cache: Cache
+    settings: NetworkSettings
+    addresses: Callable[[str], str]
+    engine_cache: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resolution:
+    """What an engine found, and the projects as the view showed them. `tools` are the pins of pip and the build tools."""
+
+    pins: Mapping[NormalizedName, Version]
+    tools: Mapping[NormalizedName, Version]
+    projects: Mapping[NormalizedName, ShownProject]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """No solution: the engine's words, and the view that it saw, for whoever explains it."""
+
+    text: str
+    session: ViewSession
+
+
+class Resolver:
+    """One plan being resolved. The view lives until the context is left, so that a conflict can still be explained."""
+
+    def __init__(self, plan: Plan, workshop: Workshop, progress: Progress) -> None:
+        self._plan = plan
+        self._workshop = workshop
+        self._progress = progress
+        self._stack = ExitStack()
+        self._loop = Loop()
+        self._transfers = Transfers(self._loop, workshop.settings)
+        curation = Curation(plan.target, exclude_newer=plan.exclude_newer, sdists=plan.sdists)
+        self._pages = PageSource(
+            self._transfers,
+            workshop.cache,
+            curation,
+            exclude_newer=plan.exclude_newer,
+            offline=workshop.settings.offline,
+            note=progress.note,
+        )
+        self._metadata = MetadataSource(self._transfers, self._loop, workshop.cache, workshop.settings)
+        self.session = ViewSession(
+            plan, pages=self._pages, metadata=self._metadata, addresses=workshop.addresses, progress=self._report
+        )
+
+    def __enter__(self) -> Resolver:  # noqa: PYI034 (typing.Self needs Python 3.11)
+        self._stack.callback(self._loop.close)
+        self._stack.callback(self._transfers.close)
+        self._stack.callback(self._metadata.close)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def resolve(self) -> Resolution | Conflict:
+        """Return what the engine found. Raises UpstreamError and EngineError."""
+        with self._serving() as url, self._running(url) as running:
+            self.session.start()
+            answer = self._wait(running)
+        if isinstance(answer, Solved):
+            return self._resolution(answer)
+        if self.session.failures:
+            raise UpstreamError(dict.fromkeys(self.session.failures))
+        if isinstance(answer, Failed):
+            raise EngineError(_engine_failed(self._workshop.engine.name, answer))
+        return Conflict(answer.text, self.session)
+
+    def wait_for(self, names: tuple[NormalizedName, ...]) -> None:
+        """Work until the pages of these projects have come."""
+        projects = [self.session.project(name) for name in names]
+        while any(project.outcome is None for project in projects):
+            self._loop.turn(_LONGEST_TURN)
+
+    def indexes_with(self, name: NormalizedName, *, but: str) -> list[str]:
+        """Return the declared indexes, `but` aside, that have a project; for an error's hint, never for resolving."""
+        asked: dict[str, PageOutcome] = {}
+        others = [index for index in self._plan.indexes if index != but]
+        for index in others:
+            self._pages.get(index, self._workshop.addresses(index), name, partial(asked.__setitem__, index))
+        while len(asked) < len(others):
+            self._loop.turn(_LONGEST_TURN)
+        return [index for index in others if isinstance(asked[index], Found)]
+
+    def file_addresses(self, names: Iterable[NormalizedName]) -> dict[str, str]:
+        """Return file name → absolute address of every file that the pages of these projects list. Raises UpstreamError."""
+        wanted = tuple(names)
+        self.wait_for(wanted)
+        if self.session.failures:
+            raise UpstreamError(dict.fromkeys(self.session.failures))
+        addresses = ((self._workshop.addresses(self._plan.index_of(name)), name) for name in wanted)
+        return {file: url for address, name in addresses for file, url in self._pages.files(address, name).items()}
+
+    @contextmanager
+    def _serving(self) -> Iterator[str]:
+        server = LoopbackServer(self._loop, self.session.route)
+        try:
+            yield f"{server.url}simple/"
+        finally:
+            server.close()
+
+    @contextmanager
+    def _running(self, url: str) -> Iterator[Running]:
+        with tempfile.TemporaryDirectory(prefix="stackc-", ignore_cleanup_errors=True) as folder:
+            question = Question(
+                index_url=url,
+                requirements=self._plan.requirements(),
+                preferences=self._plan.preferences,
+                folder=Path(folder),
+                cache=self._workshop.engine_cache,
+            )
+            running = self._workshop.engine.start(question)
+            self._loop.selector.register(running, selectors.EVENT_READ, lambda _file, _mask: None)
+            try:
+                yield running
+            finally:
+                self._loop.selector.unregister(running)
+                running.stop()
+
+    def _wait(self, running: Running) -> Answer:
+        while (answer := running.poll()) is None:
+            self._stop_early()
+            self._loop.turn(_LONGEST_TURN)
+        return answer
+
+    def _stop_early(self) -> None:
+        """Raise at once if a component's own index fails: the engine would only try the same again."""
+        if self.session.failures:
+            failed = {name for name, project in self.session.projects.items() if _unavailable(project)}
+            if failed.intersection(component.name for component in self._plan.components):
+                raise UpstreamError(dict.fromkeys(self.session.failures))
+
+    def _resolution(self, answer: Solved) -> Resolution:
+        pins = {name: version for name, version in answer.pins.items() if not is_guard(name)}
+        self._complete(pins)
+        tools = {name: self._newest(name, requirement, pins) for name, requirement in self._tool_requirements()}
+        self._complete(tools)
+        return Resolution(pins=pins, tools=tools, projects=self.session.projects)
+
+    def _tool_requirements(self) -> list[tuple[NormalizedName, Requirement]]:
+        parsed = [Requirement(line) for line in self._plan.tools]
+        found = [(canonicalize_name(requirement.name), requirement) for requirement in parsed]
+        self.wait_for(tuple(name for name, _ in found))
+        return found
+
+    def _newest(self, name: NormalizedName, requirement: Requirement, pins: Mapping[NormalizedName, Version]) -> Version:
+        if name in pins:
+            return pins[name]
+        preferred = self._plan.preferences.get(name)
+        shown = [version for version in self.session.projects[name].releases if requirement.specifier.contains(version)]
+        if preferred in shown:
+            return preferred
+        if not shown:
+            raise UpstreamError(_no_tool(requirement, self.session.failures))
+        return max(shown, key=lambda version: (not version.is_prerelease, version))
+
+    def _complete(self, pins: Mapping[NormalizedName, Version]) -> None:
+        """Make sure that the metadata of every pin has come."""
+        awaited = {(name, version) for name, version in pins.items()}
+        for name, version in sorted(awaited):
+            self.session.release(name, version, partial(awaited.discard, (name, version)))
+        while awaited:
+            self._loop.turn(_LONGEST_TURN)
+        for name, version in pins.items():
+            problem = self.session.projects[name].releases[version].problem
+            if problem is not None:
+                raise UpstreamError(problem)
+
+    def _report(self) -> None:
+        projects = self.session.projects.values()
+        self._progress.counts(
+            pages=sum(project.outcome is not None for project in projects),
+            releases=sum(release.neutral is not None for project in projects for release in project.releases.values()),
+            waiting=self._transfers.waiting,
+        )
+
+
+def _unavailable(project: ShownProject) -> bool:
+    return isinstance(project.outcome, Unavailable)
+
+
+def _engine_failed(name: str, answer: Failed) -> Finding:
+    return Finding(
+        code="S391",
+        message=f"engine `{name}` ended with exit status {answer.status}",
+        notes=tuple(answer.text.strip().splitlines()),
+        hint="its own words stand above; if they do not help, please report this",
+    )
+
+
+def _no_tool(requirement: Requirement, failures: list[Finding]) -> Finding:
+    return (
+        failures[0]
+        if failures
+        else Finding(
+            code="S304",
+            message=f"no release of `{requirement}` fits the target, and the image needs one before its first step",
+            hint="widen `pip` or `build-tools` in `[image]`",
+        )
+    )
