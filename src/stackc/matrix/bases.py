@@ -93,7 +93,7 @@ def _contradiction(table: TargetTable, key: str, stated: str, implied: str, plac
         places=(places.at("targets", table.name, key), places.at("targets", table.name, "base")),
         wanted=f"{spelled} {stated}",
         found=f"{spelled} {implied} in `{table.base.reference}`",
-        hint=f'choose a base image with {spelled} {stated}, or state {key} = "{implied}"',
+        hint=f'choose a base image with {spelled} {stated}, or state `{key} = "{implied}"`',
     )
 
 

@@ -83,7 +83,7 @@ def _broken(rule: Rule, clause: Clause, stack: _Stack) -> Finding:
     return Finding(
         code="S201",
         message=f"{joined(stack.said(condition) for condition in clause.conditions)} do not work together",
-        places=tuple(stack.place(condition) for condition in clause.conditions),
+        places=stack.places_of(clause.conditions),
         notes=(rule_note(rule, clause),),
         hint="change one of the lines; if the rule does not apply to this project, waive it under `[matrix] waive`",
         severity=rule.severity,
@@ -97,7 +97,7 @@ def _not_known(rule: Rule, clause: Clause, stack: _Stack) -> Finding:
         code="S208",
         message=f"whether {joined(stack.said(condition) for condition in forced)} can work depends on {joined(unknown)}, "
         f"which target `{stack.target.name}` does not state",
-        places=tuple(stack.place(condition) for condition in forced),
+        places=stack.places_of(forced),
         notes=(rule_note(rule, clause),),
         hint=f"state {joined(unknown)} under `[targets.{stack.target.name}]`",
     )
@@ -149,11 +149,15 @@ class _Stack:
         component = self.components[condition.name]
         return f"`{component.spelled}{_version(component)}`"
 
-    def place(self, condition: Condition) -> Place:
+    def places_of(self, conditions: Iterable[Condition]) -> tuple[Place, ...]:
+        """Return the lines of the manifest that make the conditions hold, in the order of the file."""
+        found = [self._place(condition) for condition in conditions]
+        return tuple(sorted(found, key=lambda place: place.line or 0))
+
+    def _place(self, condition: Condition) -> Place:
         if condition.name in VIRTUAL:
             return place_of_virtual(condition.name, target=self.target, places=self.places)
-        component = self.components[condition.name]
-        return place_of_version(component, places=self.places, target=self.target.name)
+        return place_of_version(self.components[condition.name], places=self.places, target=self.target.name)
 
 
 def _version(component: Component) -> str:

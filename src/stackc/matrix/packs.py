@@ -39,6 +39,7 @@ from stackc.matrix.wording import spelled
 __all__ = ["Case", "Pack", "PackedRule", "decode_pack", "did_you_mean"]
 
 _ID = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
+_HEADER = re.compile(r"[ \t]*\[\[[ \t]*rule[ \t]*\]\]")
 _RULE_KEYS = ("id", "when", "requires", "because", "source", "date", "probe", "severity", "case")
 _CASE_KEYS = ("pins", "broken")
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
@@ -78,8 +79,17 @@ def decode_pack(text: str, *, file: str) -> Pack:
         return Pack(rules=(), findings=(_not_toml("arrays or tables are nested too deep", file=file),))
     pack = _Table(document, (), located(text, file=file), [])
     pack.only(("rule",))
-    rules = [_rule(table) for table in pack.tables("rule")]
+    tables = pack.tables("rule")
+    rules = [_rule(table, place) for table, place in zip(tables, _places(text, tables, file=file), strict=True)]
     return Pack(rules=tuple(rule for rule in rules if rule is not None), findings=tuple(pack.findings))
+
+
+def _places(text: str, tables: Sequence[_Table], *, file: str) -> list[Place]:
+    """Return where each rule begins: by its header where each has one, since locating all keys takes ten times as long."""
+    headers = [number for number, line in enumerate(text.split("\n"), start=1) if _HEADER.match(line)]
+    if len(headers) != len(tables):
+        return [table.place() for table in tables]
+    return [Place(file=file, line=line, path=table.path) for line, table in zip(headers, tables, strict=True)]
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str | None:
@@ -100,7 +110,7 @@ def _not_toml(reason: str, *, file: str) -> Finding:
     )
 
 
-def _rule(table: _Table) -> PackedRule | None:
+def _rule(table: _Table, place: Place) -> PackedRule | None:
     """Decode one `[[rule]]`, None where anything is wrong with it."""
     before = len(table.findings)
     table.only(_RULE_KEYS)
@@ -121,7 +131,7 @@ def _rule(table: _Table) -> PackedRule | None:
         because=because,
         source=source,
         date=date,
-        place=table.place(),
+        place=place,
         probe=probe,
         severity=severity,
     )
