@@ -73,12 +73,13 @@ def dockerfile_word(value: str) -> str:
 def dockerfile_copy(words: list[str]) -> str:
     """Return the operands of COPY, the destination last: as bare words where that is enough, else as a JSON array.
 
-    The array is the only form whose words may hold blanks; both forms expand `$NAME`, so each word is escaped first.
+    The array is the only form whose words may hold blanks. Both forms expand `$NAME` and take off quotes, so the words of the
+    array are escaped as well, each character by itself.
     """
-    quoted = [dockerfile_word(f"./{word}" if word.startswith("-") else word) for word in words]
-    if all(_SAFE_WORD.fullmatch(word) for word in quoted):
-        return " ".join(quoted)
-    return dockerfile_json(quoted)
+    safe = [f"./{word}" if word.startswith("-") else word for word in words]
+    if all(_SAFE_WORD.fullmatch(word) for word in safe):
+        return " ".join(safe)
+    return dockerfile_json([re.sub(r"([\"'$\\])", r"\\\1", word) for word in safe])
 
 
 def dockerfile_json(words: list[str]) -> str:

@@ -50,17 +50,15 @@ def test_leftovers_of_another_index_are_kept_out_of_requirements_txt() -> None:
         "",
         "kernels==1.0+cu124 \\",
     ]
-    assert (
-        "#   kernels==1.0+cu124: step 4, from index cu124 (steps/04-rest.cu124.txt); a line here would bring another build than +cu124"
-        in files["requirements.txt"].splitlines()
-    )
+    kept = "#   kernels==1.0+cu124: step 4, from index cu124 (steps/04-rest.cu124.txt)"
+    assert f"{kept}; a line here would bring another build than +cu124" in files["requirements.txt"].splitlines()
+    cu124 = "https://download.pytorch.org/whl/cu124"
     assert section(files["Dockerfile"], "# Everything else").splitlines() == [
         "# Everything else",
         "COPY locks/gpu/requirements.txt /opt/stack/requirements.txt",
         "RUN pip install --no-deps --require-hashes --no-cache-dir -r /opt/stack/requirements.txt",
         "COPY locks/gpu/steps/04-rest.cu124.txt /opt/stack/steps/04-rest.cu124.txt",
-        "RUN pip install --no-deps --require-hashes --no-cache-dir --index-url https://download.pytorch.org/whl/cu124"
-        " -r /opt/stack/steps/04-rest.cu124.txt",
+        f"RUN pip install --no-deps --require-hashes --no-cache-dir --index-url {cu124} -r /opt/stack/steps/04-rest.cu124.txt",
     ]
 
 
@@ -208,7 +206,7 @@ def test_hostile_values_stay_quoted_in_the_dockerfile() -> None:
         "# Application code",
         r'WORKDIR "/a \"b\" \$(reboot)\\"',
         "COPY ./--from=evil/ ./--from=evil/",
-        r'COPY ["\"my \\$(app)/\"", "\"./my \\$(app)/\""]',
+        r'COPY ["my \\$(app)/", "./my \\$(app)/"]',
         "COPY *.py ./",
         "COPY src/*.py ./src/",
         "COPY main.py ./main.py",

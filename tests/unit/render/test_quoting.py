@@ -100,6 +100,13 @@ def test_the_dockerfile_grammar_gives_back_the_word_that_was_quoted(value: str) 
     assert unquoted(dockerfile_word(value)) == value
 
 
+@given(st.lists(PRINTABLE.filter(lambda word: word and not word.startswith("-")), min_size=1))
+def test_the_dockerfile_grammar_gives_back_the_operands_of_copy(words: list[str]) -> None:
+    operands = dockerfile_copy(words)
+    parsed = json.loads(operands) if operands.startswith("[") else operands.split(" ")
+    assert [unquoted(word) for word in parsed] == words
+
+
 def unquoted(word: str) -> str:
     """Process one word as BuildKit and buildah do, with every variable empty: see their `shell_parser`."""
     result, rest, quoted = "", list(word), False
@@ -121,9 +128,12 @@ def unquoted(word: str) -> str:
     ("words", "operands"),
     [
         (["app/", "./app/"], "app/ ./app/"),
-        (["my app/", "./my app/"], r'["\"my app/\"", "\"./my app/\""]'),
+        (["my app/", "./my app/"], '["my app/", "./my app/"]'),
         (["--from=evil", "./x"], "./--from=evil ./x"),
-        (["$HOME", "./x"], r'["\"\\$HOME\"", "./x"]'),
+        (["$HOME", "./x"], r'["\\$HOME", "./x"]'),
+        (['"it\'s"\\', "./x"], r"""["\\\"it\\'s\\\"\\\\", "./x"]"""),
+        (["<<EOF", "./x"], '["<<EOF", "./x"]'),
+        (["[a]", "./x"], '["[a]", "./x"]'),
     ],
 )
 def test_copy_uses_json_only_where_a_bare_word_would_break(words: list[str], operands: str) -> None:

@@ -38,9 +38,11 @@ def test_a_block_of_the_project_replaces_one_block_and_leaves_the_rest(tmp_path:
     text += "".join(f"{{% block {name} %}}{{% endblock %}}" for name in ("target", "components", "kept_out", "totals"))
     (templates / "STACK.md.j2").write_text(text)
     filled = fill(environment(templates), "STACK.md.j2", {"target": {"platform": "linux/amd64"}, "folder": "locks/gpu"})
-    assert filled.decode().split() == [
-        *("mine", "##", "Build", "docker", "build", "--platform", "linux/amd64", "-f", "locks/gpu/Dockerfile", "."),
-        *"The build ends with `verify.py`, which compares what is installed with the lock and imports each component.".split(),
+    assert [line for line in filled.decode().splitlines() if line] == [
+        "mine",
+        "## Build",
+        "    docker build --platform linux/amd64 -f locks/gpu/Dockerfile .",
+        "The build ends with `verify.py`, which compares what is installed with the lock and imports each component.",
     ]
 
 
@@ -75,7 +77,8 @@ def test_a_template_cannot_reach_out_of_its_sandbox(tmp_path: Path) -> None:
 
 def test_a_block_that_the_built_in_template_lacks_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
     templates = own_templates(tmp_path)
-    text = '{% extends "builtin/Dockerfile.j2" %}\n{% block sistem %}{% block inner %}{% endblock %}{% endblock %}\n{% block zzz %}{% endblock %}\n'
+    text = '{% extends "builtin/Dockerfile.j2" %}\n{% block sistem %}{% block inner %}{% endblock %}{% endblock %}\n'
+    text += "{% block zzz %}{% endblock %}\n"
     (templates / "Dockerfile.j2").write_text(text)
     assert refused(templates, "Dockerfile.j2") == (
         Finding(
@@ -88,7 +91,8 @@ def test_a_block_that_the_built_in_template_lacks_is_refused_with_the_nearest_na
             code="S503",
             message="the template defines the block `zzz`, which the built-in template does not have",
             places=(Place(file="templates/Dockerfile.j2", line=3),),
-            hint="its blocks are `header`, `base`, `system`, `python`, `pip`, `steps`, `constraints`, `requirements`, `verify`, `app`",
+            hint="its blocks are `header`, `base`, `system`, `python`, `pip`, `steps`, `constraints`, `requirements`, "
+            "`verify`, `app`",
         ),
     )
 
