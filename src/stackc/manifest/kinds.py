@@ -175,7 +175,7 @@ class Whole:
         if self.minimum <= raw <= self.maximum:
             return raw
         wanted = f"an integer from {self.minimum} to {self.maximum}"
-        at.report("S110", f"`{_key(at)}` is out of range", wanted=wanted, hint=f"count from {self.minimum}")
+        at.report("S110", f"{_value_at(at)} is out of range", wanted=wanted, hint=f"count from {self.minimum}")
         return None
 
     def schema(self) -> Schema:
@@ -285,7 +285,7 @@ class Table:
             return entry.kind.read(raw[entry.key], at.at(entry.key))
         if entry.required:
             hint = None if entry.example is None else f"add {entry.example}"
-            at.report(entry.absent, f"{_table(at.path)} has no `{entry.key}`", hint=hint)
+            at.report(entry.absent, f"{_table_at(at)} has no `{entry.key}`", hint=hint)
         return None if entry.default is None else entry.kind.read(entry.default, at.at(entry.key))
 
 
@@ -311,7 +311,7 @@ class Named:
             _wrong_type(raw, at, wanted="a table of tables")
             return None
         if self.empty is not None and not raw:
-            at.report(self.empty, f"`{_key(at)}` is empty", hint="add at least one table to it")
+            at.report(self.empty, f"{_value_at(at)} is empty", hint="add at least one table to it")
         return {name: self._row(name, table, at.at(name)) for name, table in raw.items()}
 
     def schema(self) -> Schema:
@@ -344,15 +344,18 @@ _TYPES = {
 
 
 def _wrong_type(raw: object, at: Cursor, *, wanted: str, hint: str | None = None) -> None:
-    at.report("S106", f"`{_key(at)}` has the wrong type", wanted=wanted, found=_TYPES[type(raw)], hint=hint)
+    at.report("S106", f"{_value_at(at)} has the wrong type", wanted=wanted, found=_TYPES[type(raw)], hint=hint)
 
 
-def _key(at: Cursor) -> str:
-    """Return the last key of a path that is no list index."""
-    return next((shown(key) for key in reversed(at.path) if isinstance(key, str)), "the manifest")
+def _value_at(at: Cursor) -> str:
+    """Return what a message calls the value here: by its key, or by that of the array that it is in."""
+    key = next((shown(key) for key in reversed(at.path) if isinstance(key, str)), "")
+    return f"an item of `{key}`" if isinstance(at.path[-1], int) else f"`{key}`"
 
 
-def _table(path: Path) -> str:
-    """Return what a message calls the table at a path."""
-    name = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).removeprefix(".")
-    return f"`{shown(name)}`" if path else "the manifest"
+def _table_at(at: Cursor) -> str:
+    """Return what a message calls the table here: by its header, if it has one."""
+    if not at.path:
+        return "the manifest"
+    name = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in at.path).removeprefix(".")
+    return f"`{shown(name)}`" if isinstance(at.path[-1], int) else f"`[{shown(name)}]`"

@@ -156,7 +156,7 @@ class _Walk:
         """Keep the source of a value; where a table is inside, the table's own values say more."""
         if any(token.kind == "mark" and token.text == "{" for token in tokens):
             return
-        secret = path[0] == "indexes" or "url" in path
+        secret = "url" in path or (path[0] == "indexes" and "serves" not in path)
         parts = [_spelled(token, secret=secret) for token in tokens if token.kind not in {"newline", "comment"}]
         self.sources[path] = cut(escaped("".join(parts).strip()))
 

@@ -10,7 +10,6 @@ CONTROL = "\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 """The characters that no manifest value may hold, as the inside of a character class: controls, line and paragraph separators,
 and the bidirectional overrides that make a text read otherwise than it is."""
 
-_UNPRINTABLE = re.compile(f"[{CONTROL}\ud800-\udfff]")
 _USER_INFO = re.compile(r"://.*@", re.DOTALL)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _QUERY = re.compile(r"\?.+", re.DOTALL)
@@ -19,8 +18,10 @@ _LONGEST = 100
 
 
 def escaped(text: str) -> str:
-    r"""Return `text` with each control character as its escape sequence, such as `\n` or `\x1b`."""
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    r"""Return `text` with each character that does not print as its escape sequence, such as `\n` or `\x1b`."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def redacted(text: str, *, secret: bool = False) -> str:
