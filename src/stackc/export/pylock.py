@@ -30,7 +30,8 @@ def export(lock: Lock, *, urls: Mapping[str, str]) -> str:
     `urls` gives the address of each locked file by its name; credentials in it are left out. Raises `RenderError` S509 for
     files without one, since PEP 751 requires an address, and S513 for what `packaging.pylock` does not accept.
     """
-    missing = [package for package in lock.packages if package.file.name not in urls]
+    packages = sorted(lock.packages, key=lambda package: package.name)
+    missing = [package for package in packages if package.file.name not in urls]
     if missing:
         raise RenderError(tuple(map(_no_address, missing)))
     made = pylock.Pylock(
@@ -38,12 +39,13 @@ def export(lock: Lock, *, urls: Mapping[str, str]) -> str:
         environments=[_environment(lock.target)],
         requires_python=_requires_python(lock.target),
         created_by="stackc",
-        packages=[_package(package, _bare(urls[package.file.name])) for package in lock.packages],
+        packages=[_package(package, _bare(urls[package.file.name])) for package in packages],
     )
     try:
         made.validate()
     except pylock.PylockValidationError as error:
-        raise RenderError(Finding(code="S513", message=f"the lock makes no valid pylock.toml: {error}")) from error
+        message = f"the lock makes no valid pylock.toml: {error}"
+        raise RenderError(Finding(code="S513", message=message, hint="run `stackc compile`")) from error
     return _HEADER.format(json.dumps(lock.target.name)) + "".join(f"{line}\n" for line in toml_lines(made.to_dict()))
 
 
