@@ -109,17 +109,19 @@ def index_url(text: str) -> str | Refusal:
         usable = bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
-    return text if usable else Refusal(message=f"`{shown(text, secret=True)}` names no host", hint=hint)
+    return text if usable else Refusal(message=f"`{shown(text, secret=True)}` has no usable host and port", hint=hint)
 
 
 def moment(text: str) -> dt.datetime | Refusal:
     """Return an aware moment in UTC; the parser of TOML itself reads the text."""
-    hint = "write a moment with its offset, such as `2026-11-01T00:00:00Z`"
     try:
         found = tomli.loads(f"moment = {text}")["moment"]
-        return found.astimezone(dt.timezone.utc) if isinstance(found, dt.datetime) else Refusal(message="", hint=hint)
+        if isinstance(found, dt.datetime) and found.tzinfo is not None:
+            return found.astimezone(dt.timezone.utc)
     except (ValueError, OverflowError):
-        return Refusal(message=f"`{shown(text)}` is not in the calendar", hint=hint)
+        pass
+    hint = "write a moment with its offset, such as `2026-11-01T00:00:00Z`"
+    return Refusal(message=f"`{shown(text)}` is not in the calendar", hint=hint)
 
 
 def day(text: str) -> dt.date | Refusal:

@@ -386,12 +386,14 @@ def test_the_top_level_tables_are_tables() -> None:
         ("https://u:secret@example.org/#a", "https://***@example.org/#a", "is not the http or https address of an index"),
         ("u:secret@example.org", "***@example.org", "is not the http or https address of an index"),
         ("https://example.org/$(id)", "https://example.org/$(id)", "is not the http or https address of an index"),
-        ("https://u:secret@:80/", "https://***@:80/", "names no host"),
-        ("https://u:secret@example.org:99999/", "https://***@example.org:99999/", "names no host"),
+        ("https://u:secret@:80/", "https://***@:80/", "has no usable host and port"),
+        ("https://u:secret@example.org:99999/", "https://***@example.org:99999/", "has no usable host and port"),
     ],
 )
 def test_an_index_has_an_address_and_its_credentials_are_never_shown(url: str, shown: str, message: str) -> None:
-    hints = {"names no host": "write it as `https://host/path`, with any `%`, `[` or `]` in its user info percent-encoded"}
+    hints = {
+        "has no usable host and port": "write it as `https://host/path`, with any `%`, `[` or `]` in its user info percent-encoded"
+    }
     assert findings(f'{HEAD}[indexes.own]\nurl = "{url}"') == (
         one("S115", f"`{shown}` {message}", 8, "indexes", "own", "url", source=f'"{shown}"', hint=hints.get(message, URL_HINT)),
     )
