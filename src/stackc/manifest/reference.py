@@ -114,14 +114,13 @@ def index_url(text: str) -> str | Refusal:
 
 def moment(text: str) -> dt.datetime | Refusal:
     """Return an aware moment in UTC; the parser of TOML itself reads the text."""
+    hint = "write a moment with its offset, such as `2026-11-01T00:00:00Z`"
+    refusal = Refusal(message=f"`{shown(text)}` is not in the calendar", hint=hint)
     try:
         found = tomli.loads(f"moment = {text}")["moment"]
-        if isinstance(found, dt.datetime) and found.tzinfo is not None:
-            return found.astimezone(dt.timezone.utc)
+        return found.astimezone(dt.timezone.utc) if isinstance(found, dt.datetime) and found.tzinfo else refusal
     except (ValueError, OverflowError):
-        pass
-    hint = "write a moment with its offset, such as `2026-11-01T00:00:00Z`"
-    return Refusal(message=f"`{shown(text)}` is not in the calendar", hint=hint)
+        return refusal
 
 
 def day(text: str) -> dt.date | Refusal:

@@ -392,7 +392,9 @@ def test_the_top_level_tables_are_tables() -> None:
 )
 def test_an_index_has_an_address_and_its_credentials_are_never_shown(url: str, shown: str, message: str) -> None:
     hints = {
-        "has no usable host and port": "write it as `https://host/path`, with any `%`, `[` or `]` in its user info percent-encoded"
+        "has no usable host and port": (
+            "write it as `https://host/path`, with any `%`, `[` or `]` in its user info percent-encoded"
+        )
     }
     assert findings(f'{HEAD}[indexes.own]\nurl = "{url}"') == (
         one("S115", f"`{shown}` {message}", 8, "indexes", "own", "url", source=f'"{shown}"', hint=hints.get(message, URL_HINT)),
