@@ -1,16 +1,22 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 import pytest
 from packaging.version import Version
 
+from stackc.manifest.decode import load
 from stackc.manifest.model import MatrixChoice
+from stackc.matrix.bases import resolve_target
+from stackc.matrix.check import check_stack
 from stackc.matrix.facts import FACTS, PARTNERS, Facts
-from stackc.matrix.load import load_builtin
+from stackc.matrix.load import load_builtin, load_matrix
 from stackc.matrix.model import VIRTUAL
 from stackc.matrix.packs import Case, PackedRule
+from stackc.matrix.partners import fill_partners
 
+STACK = Path(__file__).parents[3] / "stack.toml"
 RULES = {packed.rule.id: packed for packed in load_builtin()}
 CASES = [
     pytest.param(packed, case, id=f"{name}-{number}")
@@ -55,6 +61,17 @@ def test_the_rules_that_this_project_began_with(rule: str, pins: dict[str, str],
     versions = {name: Version(version) for name, version in pins.items()}
     clauses = RULES[rule].rule.clauses()
     assert any(all(c.holds(versions[c.name]) for c in clause.conditions) for clause in clauses) == broken
+
+
+def test_the_stack_of_this_project_passes() -> None:
+    manifest = load(STACK)
+    target = resolve_target(manifest.targets["gpu"], facts=FACTS_READ, places=manifest.places)
+    matrix = load_matrix(manifest.matrix, folder=STACK.parent, today=dt.date(2026, 11, 23), places=manifest.places)
+    components = fill_partners(manifest.components_for("gpu"), facts=FACTS_READ, places=manifest.places)
+    findings = check_stack(
+        components, target=target, matrix=matrix, facts=FACTS_READ, policy=manifest.policy, places=manifest.places
+    )
+    assert findings == ()
 
 
 def test_the_facts_of_one_torch() -> None:
