@@ -72,7 +72,7 @@ def fill(environment: jinja2.Environment, name: str, values: Mapping[str, object
         raise RenderError(_syntax(error)) from error
     except jinja2.TemplateNotFound as error:
         raise RenderError(_absent(error, name)) from error
-    except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise RenderError(_failed(error, name)) from error
     return (text.rstrip("\n") + "\n").encode()
 
@@ -91,6 +91,9 @@ def _template_findings(environment: jinja2.Environment, own: Path, name: str) ->
         return _foreign_blocks(environment, own, name)
     except jinja2.TemplateSyntaxError as error:
         return [_syntax(error)]
+    except UnicodeDecodeError as error:
+        line = (own / name).read_bytes()[: error.start].count(b"\n") + 1
+        return [_syntax(jinja2.TemplateSyntaxError("it is not UTF-8", line, name, str(own / name)))]
 
 
 def _foreign_blocks(environment: jinja2.Environment, own: Path, name: str) -> list[Finding]:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from gpu_stack import COMPONENTS, IMAGE, PACKAGES, gpu_lock, gpu_manifest, gpu_target, name, package
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
@@ -15,6 +14,7 @@ from stackc.manifest.model import Component, Image, Manifest
 from stackc.render.digest import builtin_folder
 from stackc.render.outputs import render
 from stackc.target import Target
+from unit.render.gpu_stack import COMPONENTS, IMAGE, PACKAGES, gpu_lock, gpu_manifest, gpu_target, name, package
 
 
 def rendered(

@@ -1,6 +1,6 @@
 """The files of the GPU stack, compared whole with tests/cases/render-gpu/expected.
 
-After a wanted change: `python tests/unit/render/test_render_golden.py`, then review the diff.
+After a wanted change: `PYTHONPATH=tests python -m unit.render.test_render_golden`, then review the diff.
 """
 
 from __future__ import annotations
@@ -8,9 +8,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from gpu_stack import gpu_lock, gpu_manifest, gpu_target
-
 from stackc.render.outputs import render
+from unit.render.gpu_stack import gpu_lock, gpu_manifest, gpu_target
 
 EXPECTED = Path(__file__).parents[2] / "cases" / "render-gpu" / "expected"
 

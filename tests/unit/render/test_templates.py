@@ -57,6 +57,20 @@ def test_bad_syntax_names_the_file_and_the_line(tmp_path: Path) -> None:
     )
 
 
+def test_a_template_that_is_not_utf_8_names_the_file_and_the_line(tmp_path: Path) -> None:
+    templates = own_templates(tmp_path)
+    (templates / "bad.j2").write_bytes(b"one\n\xff\n")
+    findings = refused(templates, "bad.j2")
+    assert [(finding.code, finding.message, finding.places) for finding in findings] == [
+        ("S501", "the template is not valid Jinja: it is not UTF-8", (Place(file="templates/bad.j2", line=2),))
+    ]
+
+
+def test_a_template_that_extends_itself_is_refused(tmp_path: Path) -> None:
+    findings = refused(own_templates(tmp_path, loop='{% extends "loop.j2" %}'), "loop.j2")
+    assert [(finding.code, finding.places) for finding in findings] == [("S502", (Place(file="templates/loop.j2", line=1),))]
+
+
 def test_an_undefined_name_names_the_file_and_the_line(tmp_path: Path) -> None:
     assert refused(own_templates(tmp_path, bad="one\n\n{{ nothing }}\n"), "bad.j2") == (
         Finding(

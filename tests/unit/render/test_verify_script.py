@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from gpu_stack import gpu_lock, gpu_manifest, gpu_target, name, package
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
@@ -24,6 +23,7 @@ from stackc.lock.model import Package
 from stackc.manifest.model import Component
 from stackc.render.outputs import render
 from stackc.target import MACHINES
+from unit.render.gpu_stack import gpu_lock, gpu_manifest, gpu_target, name, package
 
 HERE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
 PLATFORM = next(name for name, machine in MACHINES.items() if machine == HERE)
