@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lock_universe import Solution, solutions
 
+from property.lock_universe import Solution, solutions
 from stackc.errors import LockError
 from stackc.lock.codec import decode, encode, read_head
 from stackc.lock.model import Lock

@@ -56,7 +56,7 @@ def _version(locked: LockedTarget, key: str, text: str) -> Version:
 def _unusable(locked: LockedTarget, key: str, found: str | None, *, wanted: str) -> LockError:
     return LockError(
         Finding(
-            code="S425",
+            code="S424",
             message=f"the lock's target cannot be used: `{key}` is not what it should be",
             places=(Place(file=lock_file(locked.name), path=("target", key)),),
             wanted=wanted,

@@ -22,7 +22,8 @@ from stackc.lock.model import FORMAT, Lock, Package
 from stackc.lock.requirements import Need, admits, parse_need, parse_needs
 from stackc.lock.routing import index_of, own_indexes
 from stackc.lock.steps import assign, conflict_finding, conflicts
-from stackc.lock.why import MANIFEST, bounds, holds, versions_in
+from stackc.lock.why import MANIFEST, bounds
+from stackc.matrix.check import check_pins
 from stackc.matrix.model import Matrix
 from stackc.target import Target
 
@@ -194,13 +195,13 @@ def _check_indexes(case: _Case) -> Iterator[Finding]:
     known = {route.index for route in lock.routes}
     if sum(route.default for route in lock.routes) != 1:
         place = case.at("plan", "indexes")
-        yield Finding(code="S426", message="the lock has not exactly one default index", places=(place,), hint=AGAIN)
+        yield Finding(code="S425", message="the lock has not exactly one default index", places=(place,), hint=AGAIN)
     own = own_indexes(lock.roots)
     for name, index in own.items():
         if index not in known:
             place = case.at("plan", "roots", name)
             message = f"`{name}` is to come from `{index}`, which is no index of the lock"
-            yield Finding(code="S426", message=message, places=(place,), hint=AGAIN)
+            yield Finding(code="S425", message=message, places=(place,), hint=AGAIN)
     for key, packages in (("package", lock.packages), ("tool", lock.tools)):
         for package in packages:
             index = index_of(package.name, own=own, routes=lock.routes) or "no index"
@@ -216,21 +217,11 @@ def _check_indexes(case: _Case) -> Iterator[Finding]:
 
 
 def _check_rules(case: _Case) -> Iterator[Finding]:
-    versions = versions_in(case.pins, case.target)
-    pinned = {str(name) for name in case.pins}
-    for clause in case.matrix.clauses():
-        if all(holds(condition, versions) for condition in clause.conditions):
-            rule = case.matrix.rules[clause.rule]
-            names = [condition.name for condition in clause.conditions]
-            yield Finding(
-                code="S420",
-                message=f"the pins break the rule `{rule.id}`",
-                places=tuple(case.at("package", name, "version") for name in names if name in pinned),
-                wanted="not all of: " + ", ".join(f"{condition.name} {condition.text}" for condition in clause.conditions),
-                found=", ".join(f"{name} {version}" for name in names for version in versions[name]),
-                notes=(f"{rule.because} ({rule.source})",),
-                hint=AGAIN,
-            )
+    """Yield each rule that the pins break; a rule that only warns keeps no lock from being a solution."""
+    pins = {str(name): version for name, version in case.pins.items()}
+    for finding in check_pins(pins, target=case.target, matrix=case.matrix):
+        if finding.severity == "error":
+            yield finding
 
 
 def _check_steps(case: _Case) -> Iterator[Finding]:
@@ -241,7 +232,7 @@ def _check_steps(case: _Case) -> Iterator[Finding]:
     for package in case.lock.packages:
         if package.step != steps[package.name]:
             yield Finding(
-                code="S421",
+                code="S420",
                 message=f"`{package.name}` stands in the wrong step",
                 places=(case.at("package", package.name, "step"),),
                 wanted=f"step {steps[package.name]}",
@@ -257,7 +248,7 @@ def _check_why(case: _Case) -> Iterator[Finding]:
     for package in lock.packages:
         if package.why != reasons[package.name]:
             yield Finding(
-                code="S422",
+                code="S421",
                 message=f"the reasons of `{package.name}` are not those that bound it",
                 places=(case.at("package", package.name, "why"),),
                 wanted="; ".join(reasons[package.name]) or "no reason",
@@ -278,7 +269,7 @@ def _check_tools(case: _Case) -> Iterator[Finding]:
         faults.extend(f"the reason `{line}` does not admit {tool.version}" for line in tool.why if not _admits(line, tool))
         for fault in faults:
             message = f"the tool `{tool.name}` cannot be installed before the first step: {fault}"
-            yield Finding(code="S423", message=message, places=(case.at("tool", tool.name),), hint=AGAIN)
+            yield Finding(code="S422", message=message, places=(case.at("tool", tool.name),), hint=AGAIN)
 
 
 def _admits(line: str, tool: Package) -> bool:

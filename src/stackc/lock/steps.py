@@ -69,7 +69,7 @@ def conflict_finding(conflict: Conflict, *, places: tuple[Place, ...] = ()) -> F
     component, needed, step, later, chain = conflict
     through = [f"`{name}` requires `{next_name}`" for name, next_name in pairwise(chain)]
     return Finding(
-        code="S424",
+        code="S423",
         message=f"`{component}` is installed in step {step}, but needs `{needed}` of step {later}",
         places=places,
         notes=("; ".join(through),) if len(through) > 1 else (),

@@ -12,7 +12,7 @@ from stackc.lock.requirements import parse_need
 from stackc.matrix.model import Clause, Condition, Matrix
 from stackc.target import Target
 
-__all__ = ["MANIFEST", "bounds", "holds", "versions_in"]
+__all__ = ["MANIFEST", "bounds"]
 
 MANIFEST = "stack.toml"
 """The source of a bound that a component of the manifest sets."""
@@ -51,7 +51,7 @@ def _by_requirement(sourced: Iterator[tuple[str, str]]) -> Iterator[Bound]:
 
 
 def _by_rule(pins: Mapping[NormalizedName, Version], target: Target, matrix: Matrix) -> Iterator[Bound]:
-    versions = versions_in(pins, target)
+    versions = _versions(pins, target)
     for clause in matrix.clauses():
         for condition in _bounding(clause, versions):
             yield condition.name, f"rule {clause.rule} {_outside(condition)}"
@@ -59,20 +59,19 @@ def _by_rule(pins: Mapping[NormalizedName, Version], target: Target, matrix: Mat
 
 def _bounding(clause: Clause, versions: Mapping[str, tuple[Version, ...]]) -> Iterator[Condition]:
     """Yield the conditions of a clause that must not hold, because all the others do."""
-    failing = [condition for condition in clause.conditions if not holds(condition, versions)]
+    failing = [condition for condition in clause.conditions if not _holds(condition, versions)]
     if not failing:
         yield from clause.conditions
     elif len(failing) == 1:
         yield failing[0]
 
 
-def versions_in(pins: Mapping[NormalizedName, Version], target: Target) -> Mapping[str, tuple[Version, ...]]:
+def _versions(pins: Mapping[NormalizedName, Version], target: Target) -> Mapping[str, tuple[Version, ...]]:
     """Return the versions of every project that a rule may name: the pins, and the virtual projects that the target fixes."""
     return {**{name: (version,) for name, version in pins.items()}, **target.virtual_versions()}
 
 
-def holds(condition: Condition, versions: Mapping[str, tuple[Version, ...]]) -> bool:
-    """Say whether a condition holds for one of the versions of its project."""
+def _holds(condition: Condition, versions: Mapping[str, tuple[Version, ...]]) -> bool:
     return any(condition.holds(version) for version in versions.get(condition.name, ()))
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lock_samples import AGAIN, FILE, LOCK, NUMPY, UVICORN, with_package
 
 from stackc.errors import Finding, LockError, Place
 from stackc.lock.codec import decode, encode
 from stackc.lock.head import seal
 from stackc.lock.model import Lock, LockedFile
+from unit.lock.lock_samples import AGAIN, FILE, LOCK, NUMPY, UVICORN, with_package
 
 TEXT = encode(LOCK)
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lock_samples import LOCK
 
 import stackc
 from stackc.lock.codec import encode
 from stackc.lock.head import Head, read_head
+from unit.lock.lock_samples import LOCK
 
 TEXT = encode(LOCK)
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from lock_samples import name
 from packaging.tags import Tag
 from packaging.version import Version
 
@@ -9,6 +8,7 @@ from stackc.lock.filename import FileName, parse_filename
 from stackc.lock.model import Root, Route
 from stackc.lock.requirements import Need, admits, parse_need, parse_specifiers
 from stackc.lock.routing import index_of, own_indexes
+from unit.lock.lock_samples import name
 
 
 def test_a_requirement_is_taken_apart() -> None:

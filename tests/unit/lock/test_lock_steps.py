@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lock_samples import name, names
 from packaging.utils import NormalizedName
 
 from stackc.errors import Finding, Place
 from stackc.lock.model import Root
 from stackc.lock.steps import Conflict, assign, conflict_finding, conflicts
+from unit.lock.lock_samples import name, names
 
 
 def graph(**edges: str) -> Mapping[NormalizedName, Sequence[NormalizedName]]:
@@ -104,7 +104,7 @@ def test_an_unordered_component_is_never_late() -> None:
 def test_a_conflict_is_told_with_its_chain_and_both_ways_out() -> None:
     place = Place(file="stack.toml", line=9, path=("components", "a", "order"), source="1")
     assert conflict_finding(Conflict(name("a"), name("b"), 1, 3, names("a x b")), places=(place,)) == Finding(
-        code="S424",
+        code="S423",
         message="`a` is installed in step 1, but needs `b` of step 3",
         places=(place,),
         notes=("`a` requires `x`; `x` requires `b`",),

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lock_samples import LOCK, MATRIX, matrix, name, rule
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -10,6 +9,7 @@ from stackc.lock.locked_target import target_of
 from stackc.lock.model import Root
 from stackc.lock.why import bounds
 from stackc.matrix.model import Matrix
+from unit.lock.lock_samples import LOCK, MATRIX, matrix, name, rule
 
 TARGET = target_of(LOCK)
 
