@@ -223,7 +223,6 @@ def test_the_proof_refuses(mutate: Mutation) -> None:
         mutant = mutate(solution, data)
         assert mutant != solution.lock
         findings = prove(mutant, matrix=solution.matrix)
-
         assert any(finding.code.startswith("S4") for finding in findings)
 
     refused()
