@@ -23,8 +23,16 @@ from stackc.upstream.simple import FileRow
 
 __all__ = ["Candidate", "Curation", "Rejection", "moment_of"]
 
-_REVISION = 2
+_REVISION = 3
 """Part of every curation's key: raise it when the rules of this module change, so that cached results are made anew."""
+
+_Build = tuple[int, str]
+"""A wheel's build tag as PEP 427 orders it: the number in front, then the rest."""
+
+_NO_BUILD: _Build = (-1, "")
+
+_Order = tuple[int, _Build, str]
+"""What makes one file of a release better than another, the higher the better."""
 
 
 class Candidate(msgspec.Struct, frozen=True, array_like=True):
@@ -80,15 +88,15 @@ class Curation:
 
         Yanked files are kept, marked as such: whether one may be used is known only where it is asked for (PEP 592).
         """
-        best: dict[str, tuple[tuple[int, int, str], FileRow]] = {}
+        best: dict[str, tuple[_Order, FileRow]] = {}
         names: dict[str, bool] = {}
         for file in files:
             parsed = self._parse(project, file.filename, names)
             if parsed is None or not self._admitted(file):
                 continue
             rank, build, version = parsed
-            order = (rank + (self._worst + 1 if file.yanked else 0), -build, file.filename)
-            if version not in best or order < best[version][0]:
+            order = (-rank - (self._worst + 1 if file.yanked else 0), build, file.filename)
+            if version not in best or order > best[version][0]:
                 best[version] = (order, file)
         return _newest_first(best)
 
@@ -106,8 +114,8 @@ class Curation:
             for version, counts in sorted(reasons.items(), reverse=True)
         ]
 
-    def _parse(self, project: NormalizedName, filename: str, names: dict[str, bool]) -> tuple[int, int, str] | None:
-        """Return the rank, build number and version that a file name tells; None if the target has no use for the file."""
+    def _parse(self, project: NormalizedName, filename: str, names: dict[str, bool]) -> tuple[int, _Build, str] | None:
+        """Return the rank, build tag and version that a file name tells; None if the target has no use for the file."""
         if filename.endswith(".whl"):
             parsed = _split_wheel(filename)
             if parsed is None:
@@ -115,7 +123,7 @@ class Curation:
             name, version, build, tags = parsed
             rank = self._tag_rank(tags)
         elif project in self._sdists and (sdist := _split_sdist(project, filename)):
-            name, version, build, rank = sdist[0], sdist[1], 0, self._worst
+            name, version, build, rank = sdist[0], sdist[1], _NO_BUILD, self._worst
         else:
             return None
         if rank is None:
@@ -153,7 +161,7 @@ class Curation:
         if uploaded is None or self._cutoff_text is None:
             return False
         seconds = uploaded[:19]
-        if seconds != self._cutoff_text and uploaded.endswith("Z"):
+        if seconds != self._cutoff_text and uploaded[10:11] == "T" and uploaded[-1] == "Z":
             return seconds > self._cutoff_text
         moment = moment_of(uploaded)
         return moment is not None and self._cutoff is not None and moment > self._cutoff
@@ -164,7 +172,8 @@ class Curation:
             sdist = _split_sdist(project, file.filename)
             version, reason = (sdist[1] if sdist else None), "it has no wheel, and `[policy] sdists` does not name the project"
         else:
-            version, reason = parsed[1], self._judge_wheel(parsed[3])
+            version = parsed[1] if canonicalize_name(parsed[0]) == project else None
+            reason = f"its wheels do not fit {self._words}"
         if file.requires_python is not None and not self._admits_python(file.requires_python):
             reason = f"it needs Python {file.requires_python}"
         elif self._too_new(file.upload_time):
@@ -174,22 +183,17 @@ class Curation:
         except InvalidVersion:
             return None, reason
 
-    def _judge_wheel(self, tags: str) -> str:
-        if self._tag_rank(tags) is not None:
-            return "it was yanked"
-        python = f"Python {self._target.python_minor[0]}.{self._target.python_minor[1]}"
-        return f"its wheels do not fit {python} on {self._target.platform} with glibc {self._glibc}"
-
     @property
-    def _glibc(self) -> str:
-        return f"{self._target.glibc[0]}.{self._target.glibc[1]}"
+    def _words(self) -> str:
+        python = f"Python {self._target.python_minor[0]}.{self._target.python_minor[1]}"
+        return f"{python} on {self._target.platform} with glibc {self._target.glibc[0]}.{self._target.glibc[1]}"
 
 
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)?")
 
 
 def moment_of(uploaded: str) -> dt.datetime | None:
-    """Return an RFC 3339 moment in UTC; None where it is not one. Any fraction of a second counts as one microsecond."""
+    """Return an RFC 3339 moment in UTC; None where it is not one. What is finer than a microsecond is rounded up."""
     match = _MOMENT.fullmatch(uploaded)
     if match is None:
         return None
@@ -197,33 +201,39 @@ def moment_of(uploaded: str) -> dt.datetime | None:
     zone = "+00:00" if zone in {None, "Z", "z"} else zone
     try:
         moment = dt.datetime.fromisoformat(f"{day}T{time}{zone}").astimezone(dt.timezone.utc)
-    except ValueError:
+        return moment + dt.timedelta(microseconds=_microseconds(fraction or ""))
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(microsecond=1) if fraction and int(fraction) else moment
 
 
-def _newest_first(best: dict[str, tuple[tuple[int, int, str], FileRow]]) -> list[Candidate]:
-    merged: dict[Version, tuple[tuple[int, int, str], FileRow]] = {}
+def _microseconds(fraction: str) -> int:
+    """Return the decimals of a second as microseconds, rounded up."""
+    return int(f"{fraction[:6]:0<6}") + bool(fraction[6:].strip("0"))
+
+
+def _newest_first(best: dict[str, tuple[_Order, FileRow]]) -> list[Candidate]:
+    """Return the best file of each version; where two spell one version, the better file's spelling is the release's."""
+    merged: dict[Version, tuple[_Order, FileRow, str]] = {}
     for text, found in best.items():
         try:
             version = Version(text)
         except InvalidVersion:
             continue
-        if version not in merged or found[0] < merged[version][0]:
-            merged[version] = found
-    return [Candidate(str(version), merged[version][1]) for version in sorted(merged, reverse=True)]
+        if version not in merged or found[0] > merged[version][0]:
+            merged[version] = (*found, str(version))
+    return [Candidate(merged[version][2], merged[version][1]) for version in sorted(merged, reverse=True)]
 
 
-def _split_wheel(filename: str) -> tuple[str, str, int, str] | None:
-    """Return name, version, build number and compressed tags of a wheel's file name (PEP 427), or None."""
+def _split_wheel(filename: str) -> tuple[str, str, _Build, str] | None:
+    """Return name, version, build tag and compressed tags of a wheel's file name (PEP 427), or None."""
     if not filename.endswith(".whl"):
         return None
     parts = filename[:-4].split("-")
     if len(parts) == 5:
-        return parts[0], parts[1], 0, filename[len(parts[0]) + len(parts[1]) + 2 : -4]
-    if len(parts) == 6 and parts[2][:1].isdigit():
-        digits = parts[2][: len(parts[2]) - len(parts[2].lstrip("0123456789"))]
-        return parts[0], parts[1], int(digits), filename[sum(map(len, parts[:3])) + 3 : -4]
+        return parts[0], parts[1], _NO_BUILD, filename[len(parts[0]) + len(parts[1]) + 2 : -4]
+    if len(parts) == 6 and "0" <= parts[2][:1] <= "9":
+        rest = parts[2].lstrip("0123456789")
+        return parts[0], parts[1], (int(parts[2].removesuffix(rest)), rest), filename[sum(map(len, parts[:3])) + 3 : -4]
     return None
 
 
