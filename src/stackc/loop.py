@@ -25,6 +25,7 @@ class Loop:
         self.selector = selectors.DefaultSelector()
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
+        self._idle: deque[Callable[[], None]] = deque()
         self._posted: deque[Callable[[], None]] = deque()
         self._waker, self._woken = socket.socketpair()
         self._woken.setblocking(False)
@@ -35,19 +36,28 @@ class Loop:
         self._count += 1
         heapq.heappush(self._timers, (time.monotonic() + delay, self._count, callback))
 
+    def call_idle(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once, when a turn finds nothing else to do."""
+        self._idle.append(callback)
+
     def post(self, callback: Callable[[], None]) -> None:
         """Call `callback` in the loop's thread; may be called from any thread."""
         self._posted.append(callback)
         self._waker.send(b"x")
 
     def turn(self, longest: float) -> None:
-        """Wait for the next event, `longest` seconds at the most, and serve all that is due."""
+        """Serve all that is due; where nothing is, do one idle task, or wait for the next event, `longest` seconds at most."""
         if self._timers:
             longest = min(longest, max(0.0, self._timers[0][0] - time.monotonic()))
-        for key, mask in self.selector.select(longest):
+        ready = self.selector.select(0.0 if self._idle else longest)
+        for key, mask in ready:
             key.data(key.fileobj, mask)
-        while self._timers and self._timers[0][0] <= time.monotonic():
+        now = time.monotonic()
+        due = bool(self._timers) and self._timers[0][0] <= now
+        while self._timers and self._timers[0][0] <= now:
             heapq.heappop(self._timers)[2]()
+        if self._idle and not ready and not due:
+            self._idle.popleft()()
 
     def close(self) -> None:
         """Let go of the selector and of the waker's sockets."""

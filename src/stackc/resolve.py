@@ -96,7 +96,12 @@ class Resolver:
         )
         self._metadata = MetadataSource(self._transfers, self._loop, workshop.cache, workshop.settings)
         self.session = ViewSession(
-            plan, pages=self._pages, metadata=self._metadata, addresses=workshop.addresses, progress=self._report
+            plan,
+            pages=self._pages,
+            metadata=self._metadata,
+            addresses=workshop.addresses,
+            soon=partial(self._loop.call_later, 0.0),
+            progress=self._report,
         )
 
     def __enter__(self) -> Resolver:  # noqa: PYI034 (typing.Self needs Python 3.11)
@@ -222,10 +227,9 @@ class Resolver:
                 raise UpstreamError(problem)
 
     def _report(self) -> None:
-        projects = self.session.projects.values()
         self._progress.counts(
-            pages=sum(project.outcome is not None for project in projects),
-            releases=sum(release.neutral is not None for project in projects for release in project.releases.values()),
+            pages=self.session.pages_known,
+            releases=self.session.releases_known,
             waiting=self._transfers.waiting,
         )
 

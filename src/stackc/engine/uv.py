@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -38,13 +37,9 @@ class Uv:
         return "uv"
 
     def version(self) -> str:
-        """Return uv's version, without running it where its package says it."""
-        self._binary()
-        try:
-            return metadata.version("uv")
-        except metadata.PackageNotFoundError:
-            shown = subprocess.run([self._binary(), "--version"], capture_output=True, text=True, check=True)
-            return shown.stdout.split()[1]
+        """Return uv's version, as uv says it."""
+        shown = subprocess.run([self._binary(), "--version"], capture_output=True, text=True, check=True)
+        return shown.stdout.split()[1]
 
     def start(self, question: Question) -> Running:
         """Begin to resolve."""

@@ -7,6 +7,7 @@ the engine alone decides.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -35,8 +36,8 @@ class Crawl:
     def __init__(self, preferences: Mapping[NormalizedName, Version]) -> None:
         self._preferences = preferences
         self._projects: dict[NormalizedName, _Project] = {}
-        self.wanted_pages: list[NormalizedName] = []
-        self.wanted_releases: list[tuple[NormalizedName, Version]] = []
+        self.wanted_pages: deque[NormalizedName] = deque()
+        self.wanted_releases: deque[tuple[NormalizedName, Version]] = deque()
 
     def start(self, needs: Iterable[Need]) -> None:
         """Begin with the manifest's own requirements, and with every project of the previous lock."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from packaging.markers import Marker
+from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -71,7 +72,7 @@ class MetadataReader:
         requires: list[str] = []
         for field, value in headers_of(text):
             if field == "requires-dist":
-                requires.append(value)
+                requires.append(value.replace("\n", " "))
             elif field == "provides-extra":
                 extras.append(canonicalize_name(value))
             elif field == "name":
@@ -85,18 +86,25 @@ class MetadataReader:
         return Neutral(tuple(dict.fromkeys(needs)), frozenset(extras), python)
 
     def _needs(self, text: str, extras: list[NormalizedName]) -> Iterator[Need]:
-        requirement = _parse(text)
-        if requirement.marker is None or self._holds(requirement.marker, ""):
-            yield _need(requirement, None)
-        elif "extra" in str(requirement.marker):
-            for extra in extras:
-                if self._holds(requirement.marker, extra):
-                    yield _need(requirement, extra)
+        subject, semicolon, condition = text.partition(";")
+        if "@" in subject:  # a direct reference may hold semicolons of its own
+            subject, condition = _split_reference(text)
+            semicolon = condition
+        if not semicolon or self._holds(condition, ""):
+            yield _need(subject, None)
+        elif "extra" in condition:
+            for extra in _mentioned(condition, extras):
+                if self._holds(condition, extra):
+                    yield _need(subject, extra)
 
-    def _holds(self, marker: Marker, extra: str) -> bool:
-        key = (str(marker), extra)
+    def _holds(self, condition: str, extra: str) -> bool:
+        key = (condition, extra)
         if key not in self._verdicts:
-            self._verdicts[key] = marker.evaluate({**self._environment, "extra": extra})
+            only = _ONLY_EXTRA.fullmatch(condition)
+            if only is not None:
+                self._verdicts[key] = bool(extra) and canonicalize_name(only[1] or only[2]) == extra
+            else:
+                self._verdicts[key] = _marker(condition).evaluate({**self._environment, "extra": extra})
         return self._verdicts[key]
 
 
@@ -129,15 +137,42 @@ def _check_identity(name: str | None, found: str | None, *, project: NormalizedN
         raise MetadataError(f"its metadata says that it is version `{found}`")
 
 
+_ONLY_EXTRA = re.compile(r"""\s*extra\s*==\s*(?:"([^"']+)"|'([^"']+)')\s*""")
+_EXTRA_EQUALS = re.compile(r"""\bextra\s*==\s*["']([^"']+)["']""")
+
+
+def _mentioned(condition: str, extras: list[NormalizedName]) -> list[NormalizedName]:
+    """Return the extras for which a marker may hold: those that it names, or all if it asks otherwise than by `extra ==`."""
+    named = [canonicalize_name(name) for name in _EXTRA_EQUALS.findall(condition)]
+    if condition.count("extra") != len(named):
+        return extras
+    return [extra for extra in dict.fromkeys(named) if extra in extras]
+
+
+@lru_cache(maxsize=8192)
+def _marker(condition: str) -> Marker:
+    try:
+        return Marker(condition)
+    except InvalidMarker as error:
+        raise MetadataError(f"its marker `{condition.strip()}` cannot be read") from error
+
+
 @lru_cache(maxsize=65536)
 def _parse(text: str) -> Requirement:
     try:
-        return Requirement(text.replace("\n", " "))
+        return Requirement(text)
     except InvalidRequirement as error:
-        raise MetadataError(f"its requirement `{text}` cannot be read: {str(error).splitlines()[0]}") from error
+        raise MetadataError(f"its requirement `{text.strip()}` cannot be read: {str(error).splitlines()[0]}") from error
 
 
-def _need(requirement: Requirement, extra: NormalizedName | None) -> Need:
+def _split_reference(text: str) -> tuple[str, str]:
+    marker = _parse(text).marker
+    return text, str(marker) if marker is not None else ""
+
+
+@lru_cache(maxsize=65536)
+def _need(subject: str, extra: NormalizedName | None) -> Need:
+    requirement = _parse(subject)
     if requirement.url is not None:
         raise MetadataError(f"it requires `{requirement.name}` by an address, which no index may answer with")
     extras = tuple(sorted(canonicalize_name(name) for name in requirement.extras))

@@ -25,6 +25,7 @@ from stackc.view.server import Answer, Reply
 __all__ = ["ShownProject", "ShownRelease", "ViewSession"]
 
 _JSON = "application/vnd.pypi.simple.v1+json"
+_CRAWL_STRIDE = 4
 _UNUSABLE = Need(canonicalize_name("stackc-unusable"), "==0")
 
 
@@ -54,8 +55,9 @@ class ShownProject:
 class ViewSession:
     """Joins pages, metadata, rules and the crawl into what the loopback server answers.
 
-    `addresses` gives each index's address. `failures` collects what went wrong upstream: an engine reports such a thing as a
-    conflict, so it is these that the user is told. `progress` is called after every answer from upstream.
+    `addresses` gives each index's address. `soon` calls back in the loop's next turn. `failures` collects what went wrong
+    upstream: an engine reports such a thing as a conflict, so it is these that the user is told. `progress` is called after
+    every answer from upstream.
     """
 
     def __init__(
@@ -65,18 +67,23 @@ class ViewSession:
         pages: PageSource,
         metadata: MetadataSource,
         addresses: Callable[[str], str],
+        soon: Callable[[Callable[[], None]], None],
         progress: Callable[[], None],
     ) -> None:
         self.plan = plan
         self.projects: dict[NormalizedName, ShownProject] = {}
         self.failures: list[Finding] = []
+        self.pages_known = 0
+        self.releases_known = 0
         self._pages = pages
         self._metadata = metadata
         self._addresses = addresses
+        self._soon = soon
         self._progress = progress
         self._reader = MetadataReader(plan.target.marker_environment())
         self._exact = plan.exact_pins()
         self._crawl = Crawl(plan.preferences)
+        self._crawling = False
 
     def start(self) -> None:
         """Fetch ahead from the manifest's requirements and the previous lock on."""
@@ -132,6 +139,7 @@ class ViewSession:
 
     def _page_came(self, project: ShownProject, outcome: PageOutcome) -> None:
         project.outcome = outcome
+        self.pages_known += 1
         if isinstance(outcome, Unavailable):
             self.failures.append(outcome.finding)
         elif isinstance(outcome, Found):
@@ -150,14 +158,21 @@ class ViewSession:
         return self.plan.rules.hiding_rule(name, version) is None
 
     def _crawl_on(self) -> None:
+        if not self._crawling:
+            self._crawling = True
+            self._soon(self._crawl_step)
+
+    def _crawl_step(self) -> None:
+        """Follow a few of the crawl's wishes, then let the engine's requests have their turn."""
         crawl = self._crawl
-        while crawl.wanted_pages or crawl.wanted_releases:
-            pages, crawl.wanted_pages = crawl.wanted_pages, []
-            for name in pages:
-                self.project(name)
-            releases, crawl.wanted_releases = crawl.wanted_releases, []
-            for name, version in releases:
-                self.release(name, version, lambda: None)
+        for _ in range(_CRAWL_STRIDE):
+            if crawl.wanted_pages:
+                self.project(crawl.wanted_pages.popleft())
+            elif crawl.wanted_releases:
+                self.release(*crawl.wanted_releases.popleft(), lambda: None)
+        self._crawling = False
+        if crawl.wanted_pages or crawl.wanted_releases:
+            self._crawl_on()
 
     def _fetch_metadata(self, project: ShownProject, release: ShownRelease) -> None:
         outcome = project.outcome
@@ -190,6 +205,7 @@ class ViewSession:
                 self.failures.append(found.finding)
         else:
             self._read(project, release, found)
+        self.releases_known += 1
         waiting, release.waiting = release.waiting or [], None
         for done in waiting:
             done()
