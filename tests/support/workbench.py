@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -203,7 +204,14 @@ def bench(
     curation = Curation(plan.target, exclude_newer=plan.exclude_newer, sdists=plan.sdists)
     pages = PageSource(transfers, store, curation, exclude_newer=plan.exclude_newer, offline=network.offline, note=notes.note)
     metadata = MetadataSource(transfers, loop, store, network)
-    session = ViewSession(plan, pages=pages, metadata=metadata, addresses=addresses.__getitem__, progress=lambda: None)
+    session = ViewSession(
+        plan,
+        pages=pages,
+        metadata=metadata,
+        addresses=addresses.__getitem__,
+        soon=partial(loop.call_later, 0.0),
+        progress=lambda: None,
+    )
     try:
         yield Bench(loop, store, transfers, pages, metadata, notes, session)
     finally:

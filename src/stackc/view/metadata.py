@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from packaging.markers import InvalidMarker, Marker
+from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -104,13 +104,15 @@ class MetadataReader:
             if only is not None:
                 self._verdicts[key] = bool(extra) and canonicalize_name(only[1] or only[2]) == extra
             else:
-                self._verdicts[key] = _marker(condition).evaluate({**self._environment, "extra": extra})
+                self._verdicts[key] = _evaluated(condition, {**self._environment, "extra": extra})
         return self._verdicts[key]
 
 
 def headers_of(text: str) -> Iterator[tuple[str, str]]:
     """Yield the fields of a core metadata file, names in lower case, folded lines joined; the description is left out."""
-    head = text.partition("\n\n")[0] if "\r" not in text else text.replace("\r\n", "\n").partition("\n\n")[0]
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    head = text.partition("\n\n")[0]
     field, value = "", ""
     for line in head.split("\n"):
         if line[:1] in {" ", "\t"}:
@@ -155,6 +157,13 @@ def _marker(condition: str) -> Marker:
         return Marker(condition)
     except InvalidMarker as error:
         raise MetadataError(f"its marker `{condition.strip()}` cannot be read") from error
+
+
+def _evaluated(condition: str, environment: Mapping[str, str]) -> bool:
+    try:
+        return _marker(condition).evaluate(dict(environment))
+    except (UndefinedComparison, UndefinedEnvironmentName) as error:
+        raise MetadataError(f"its marker `{condition.strip()}` has no meaning") from error
 
 
 @lru_cache(maxsize=65536)
