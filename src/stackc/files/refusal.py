@@ -72,6 +72,7 @@ _REASONS: Mapping[int, _Reason] = {
 def refusal(error: OSError, path: Path) -> LockError:
     """Return the error that says why `path`, as the user knows it, could not be written."""
     reason = _REASONS.get(error.errno or 0, _OTHER)
+    path = _in_the_way(path) if reason is _WRONG_KIND else path
     words = os.strerror(error.errno) if error.errno else str(error)
     return LockError(
         Finding(
@@ -82,6 +83,11 @@ def refusal(error: OSError, path: Path) -> LockError:
             hint=reason.hint.format(path=path),
         )
     )
+
+
+def _in_the_way(path: Path) -> Path:
+    """Return the folder of `path` that is none, or `path` itself."""
+    return next((parent for parent in reversed(path.parents) if parent.exists() and not parent.is_dir()), path)
 
 
 @contextmanager
