@@ -180,7 +180,7 @@ def newer_format(written: int, place: Place) -> Finding:
         places=(place,),
         wanted=f"format {FORMAT}, which stackc {__version__} reads",
         found=f"format {written}",
-        hint="upgrade stackc, or run `stackc compile` to write the lock again in the older format",
+        hint="upgrade stackc; or remove this file, and run `stackc compile` to lock anew in the older format",
     )
 
 

@@ -131,7 +131,7 @@ def test_a_newer_format_says_that_stackc_is_too_old_and_nothing_else() -> None:
             places=(Place(file=FILE, path=("format",)),),
             wanted="format 1, which stackc 0.1.0 reads",
             found="format 2",
-            hint="upgrade stackc, or run `stackc compile` to write the lock again in the older format",
+            hint="upgrade stackc; or remove this file, and run `stackc compile` to lock anew in the older format",
         ),
     )
 
