@@ -28,5 +28,11 @@ def check_targets(targets: tuple[str, ...], *, manifest: Path) -> int:
         click.echo(f"{format_finding(finding, color=colored(sys.stderr, os.environ))}\n", err=True, color=True)
     for name, some in found.items():
         wrong = sum(finding.severity == "error" for finding in some)
-        click.echo(f"{name}: {'proved, nothing drifted' if not wrong else f'{wrong} errors'}")
+        click.echo(f"{name}: {_verdict(wrong)}")
     return int(any(finding.severity == "error" for finding in findings))
+
+
+def _verdict(errors: int) -> str:
+    if not errors:
+        return "proved, nothing drifted"
+    return "1 error" if errors == 1 else f"{errors} errors"

@@ -34,7 +34,11 @@ def _headline(compiled: Compiled, seconds: float) -> str:
         "rendered": "the locked versions still prove; no index was asked",
         "resolved": f"resolved by {lock.engine.name} {lock.engine.version}, and proved",
     }[compiled.how]
-    return f"{compiled.target}: {how} ({len(lock.packages)} packages, {seconds:.1f} s)"
+    return f"{compiled.target}: {how} ({_counted(len(lock.packages), 'package')}, {seconds:.1f} s)"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _rows(compiled: Compiled) -> Iterator[Sequence[str]]:
@@ -57,7 +61,8 @@ def _versions(lock: Lock | None) -> dict[NormalizedName, str]:
 
 def _others(compiled: Compiled) -> Iterator[str]:
     lock = compiled.lock
-    yield f"and {len(lock.packages) - len(lock.roots)} packages that these need; see {lock_folder(compiled.target)}/STACK.md"
+    needed = _counted(len(lock.packages) - len(lock.roots), "package")
+    yield f"and {needed} that these need; see {lock_folder(compiled.target)}/STACK.md"
     before, after = _versions(compiled.previous), _versions(lock)
     if compiled.previous is None:
         return
@@ -65,7 +70,7 @@ def _others(compiled: Compiled) -> Iterator[str]:
     added = [f"{name} {after[name]} added" for name in after if name not in before]
     removed = [f"{name} {before[name]} removed" for name in before if name not in after]
     changes = [*moved, *added, *removed]
-    yield "changed against the previous lock: " + (str(len(changes)) if changes else "no version")
+    yield "changed against the previous lock: " + (_counted(len(changes), "version") if changes else "no version")
     yield from (f"  {change}" for change in changes[:_LISTED_CHANGES])
     if len(changes) > _LISTED_CHANGES:
         yield f"  and {len(changes) - _LISTED_CHANGES} more"
