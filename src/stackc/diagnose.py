@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from stackc.errors import Finding, Place
+from stackc.errors import Finding
 from stackc.manifest.model import Component, Places
 from stackc.matrix.model import Matrix
 from stackc.matrix.places import place_of_version
+from stackc.matrix.wording import spelled
 from stackc.resolve import Conflict, Resolver
-from stackc.upstream.pages import Absent
-from stackc.view.rules import GUARD_PREFIX
-from stackc.view.session import ShownProject
+from stackc.upstream.pages import Absent, Found
+from stackc.view.rules import GUARD_PREFIX, Guard
+from stackc.view.session import ShownProject, ViewSession
 
 __all__ = ["diagnose"]
 
@@ -32,7 +35,7 @@ def diagnose(conflict: Conflict, *, resolver: Resolver, matrix: Matrix, places: 
         for component in plan.components
         if (finding := _diagnose_component(component, conflict=conflict, resolver=resolver, places=places)) is not None
     ]
-    return tuple(found) or (_whole_conflict(conflict, matrix=matrix, places=places),)
+    return tuple(found) or (_whole_conflict(conflict, resolver=resolver, matrix=matrix, places=places),)
 
 
 def _diagnose_component(component: Component, *, conflict: Conflict, resolver: Resolver, places: Places) -> Finding | None:
@@ -42,12 +45,13 @@ def _diagnose_component(component: Component, *, conflict: Conflict, resolver: R
     if not isinstance(component.version, SpecifierSet):
         return None
     admitted = [version for version in project.releases if component.version.contains(version, prereleases=True)]
-    usable = [version for version in admitted if project.releases[version].problem is None]
-    if usable:
+    problems = [problem for version in admitted if (problem := project.releases[version].problem) is not None]
+    if len(problems) < len(admitted):
         return None
-    if admitted:
-        return project.releases[admitted[0]].problem
-    return _no_release(component, component.version, conflict=conflict, places=places)
+    if not problems:
+        return _no_release(component, component.version, conflict=conflict, places=places)
+    place = place_of_version(component, places=places, target=conflict.session.plan.target.name)
+    return replace(problems[0], places=(place,))
 
 
 def _absent(component: Component, project: ShownProject, *, resolver: Resolver, places: Places) -> Finding:
@@ -66,26 +70,33 @@ def _absent(component: Component, project: ShownProject, *, resolver: Resolver, 
 
 def _no_release(component: Component, specifier: SpecifierSet, *, conflict: Conflict, places: Places) -> Finding:
     session, target = conflict.session, conflict.session.plan.target
-    shown = list(session.projects[component.name].releases)
-    rejected = [(Version(version), reason) for version, reason in session.rejections(component.name)]
-    barred = [(version, reason) for version, reason in rejected if specifier.contains(version, prereleases=True)]
-    if barred:
-        message = f"`{component.name}` {specifier} exists, but not for target `{target.name}`"
-        notes = tuple(f"{component.name} {version}: {reason}" for version, reason in barred[:_SHOWN_REASONS])
-    else:
-        message = f"`{component.name}` {specifier} does not exist on index `{session.projects[component.name].index}`"
-        notes = ()
-    nearest = _nearest(specifier, shown)
-    offer = ", ".join(str(version) for version in nearest)
+    project = session.projects[component.name]
+    barred = [
+        (version, reason) for version, reason in _barred(session, project) if specifier.contains(version, prereleases=True)
+    ]
+    asked = f"`{component.name}{spelled(specifier)}`"
+    offer = ", ".join(str(version) for version in _nearest(specifier, list(project.releases)))
     return Finding(
         code="S303",
-        message=message,
+        message=f"{asked} exists, but not for target `{target.name}`" if barred else f"index `{project.index}` has no {asked}",
         places=(place_of_version(component, places=places, target=target.name),),
-        notes=notes,
+        notes=tuple(f"{component.name} {version}: {reason}" for version, reason in barred[:_SHOWN_REASONS]),
         hint=f"the nearest that can be installed on the target: {offer}"
-        if nearest
-        else "no release can be installed on the target",
+        if offer
+        else "no release of it can be installed on the target: change the target, or the index that it is looked up on",
     )
+
+
+def _barred(session: ViewSession, project: ShownProject) -> list[tuple[Version, str]]:
+    """Return the releases that the index lists and the view does not show, the newest first, each with the reason."""
+    found = {Version(version): reason for version, reason in session.rejections(project.name)}
+    if isinstance(project.outcome, Found):
+        yanked = (Version(candidate.version) for candidate in project.outcome.candidates if candidate.file.yanked)
+        found |= {version: _YANKED for version in yanked if version not in project.releases}
+    return sorted(found.items(), reverse=True)
+
+
+_YANKED = "it was yanked, and only `==` takes a yanked release (PEP 592)"
 
 
 def _nearest(specifier: SpecifierSet, versions: Sequence[Version]) -> list[Version]:
@@ -99,22 +110,38 @@ def _nearest(specifier: SpecifierSet, versions: Sequence[Version]) -> list[Versi
     return [*below, *above[: _SHOWN_VERSIONS - len(below)]]
 
 
-def _whole_conflict(conflict: Conflict, *, matrix: Matrix, places: Places) -> Finding:
-    plan = conflict.session.plan
+def _whole_conflict(conflict: Conflict, *, resolver: Resolver, matrix: Matrix, places: Places) -> Finding:
+    session, plan = conflict.session, conflict.session.plan
     words = set(re.findall(r"[a-z0-9][a-z0-9._-]*", conflict.text.lower()))
-    rules = sorted({guard.rule for name, guard in plan.rules.by_name.items() if name in words})
-    named = [component for component in plan.components if component.name in words]
+    named = [project for name, project in sorted(session.projects.items()) if name in words]
+    rules = sorted({guard.rule for guard in plan.rules.by_name.values() if _takes_part(guard, words, session)})
+    components = [component for component in plan.components if component.name in words]
     return Finding(
         code="S301",
         message=f"no versions satisfy target `{plan.target.name}`",
-        places=tuple(_places(named, plan.target.name, places)),
-        notes=(*_rule_lines(rules, matrix), *_engine_lines(conflict), *_unusable_lines(conflict)),
+        places=tuple(place_of_version(component, places=places, target=plan.target.name) for component in components),
+        notes=(
+            *_rule_lines(rules, matrix),
+            *_engine_lines(conflict),
+            *_unusable_lines(named),
+            *_absent_lines(named, resolver),
+            *_barred_lines(named, session),
+        ),
         hint="widen one of these, or set a rule aside with `[matrix] waive`" if rules else "widen one of these",
     )
 
 
-def _places(components: Iterable[Component], target: str, places: Places) -> Iterable[Place]:
-    return (place_of_version(component, places=places, target=target) for component in components)
+def _takes_part(guard: Guard, words: set[str], session: ViewSession) -> bool:
+    """Say whether the engine's text speaks of a guard, or of two projects one of which the guard's rule narrowed."""
+    if guard.name in words:
+        return True
+    names = {str(condition.name) for condition in guard.conditions}
+    return words.issuperset(names) and any(
+        condition.holds(version) and release.neutral is not None and need.name in names
+        for condition in guard.conditions
+        for version, release in session.projects[NormalizedName(condition.name)].releases.items()
+        for need in (release.neutral.needs if release.neutral else ())
+    )
 
 
 def _rule_lines(rules: Iterable[str], matrix: Matrix) -> Iterable[str]:
@@ -126,16 +153,42 @@ def _rule_lines(rules: Iterable[str], matrix: Matrix) -> Iterable[str]:
 
 
 def _engine_lines(conflict: Conflict) -> Iterable[str]:
-    """Yield the engine's explanation, the view's guards named as the rules that they stand for."""
+    """Yield the engine's explanation, the names that only the view has put into words."""
     text = conflict.text
     for name, guard in conflict.session.plan.rules.by_name.items():
         text = re.sub(rf"\b{re.escape(name)}(?![\w-])[^\s,]*", f"rule `{guard.rule}`", text)
+    text = re.sub(rf"\b{re.escape(GUARD_PREFIX)}unusable(?![\w-])[^\s,]*", "a usable file", text)
     text = re.sub(rf"\b{re.escape(GUARD_PREFIX)}[\w-]+", "a rule", text)
-    return (line.strip() for line in text.strip().splitlines() if line.strip())
+    yield "the engine says:"
+    yield from (line.strip() for line in text.splitlines() if line.strip())
 
 
-def _unusable_lines(conflict: Conflict) -> Iterable[str]:
-    for name in sorted(conflict.session.projects):
-        for release in conflict.session.projects[name].releases.values():
+def _unusable_lines(named: Iterable[ShownProject]) -> Iterable[str]:
+    for project in named:
+        for release in project.releases.values():
             if release.problem is not None:
                 yield f"left out: {release.problem.message} ({'; '.join(release.problem.notes)})"
+
+
+def _absent_lines(named: Iterable[ShownProject], resolver: Resolver) -> Iterable[str]:
+    for project in named:
+        if isinstance(project.outcome, Absent):
+            elsewhere = resolver.indexes_with(project.name, but=project.index)
+            where = f"; index `{elsewhere[0]}` has it, and its `serves` could name it" if elsewhere else ""
+            yield f"index `{project.index}` has no project `{project.name}`{where}"
+
+
+def _barred_lines(named: Sequence[ShownProject], session: ViewSession) -> Iterable[str]:
+    """Yield why releases that a project asks for, and that its index has, are not there to be chosen."""
+    for project in named:
+        wanted = [SpecifierSet(text) for text in sorted(_asked(project.name, named))]
+        missed = [text for text in wanted if not any(text.contains(version) for version in project.releases)]
+        if not missed:
+            continue
+        barred = [row for row in _barred(session, project) if any(text.contains(row[0]) for text in missed)]
+        yield from (f"left out: {project.name} {version}: {reason}" for version, reason in barred[:_SHOWN_REASONS])
+
+
+def _asked(name: NormalizedName, named: Iterable[ShownProject]) -> set[str]:
+    releases = (release for project in named for release in project.releases.values())
+    return {need.specifier for release in releases if release.neutral for need in release.neutral.needs if need.name == name}
