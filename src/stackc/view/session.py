@@ -19,14 +19,15 @@ from stackc.upstream.pages import Absent, Found, PageOutcome, PageSource, Unavai
 from stackc.upstream.simple import FileRow
 from stackc.view.crawl import Crawl
 from stackc.view.metadata import MetadataError, MetadataReader, Need, Neutral
-from stackc.view.rules import is_guard
+from stackc.view.rules import GUARD_PREFIX, is_guard
 from stackc.view.server import Answer, Reply
 
 __all__ = ["ShownProject", "ShownRelease", "ViewSession"]
 
 _JSON = "application/vnd.pypi.simple.v1+json"
 _CRAWL_STRIDE = 4
-_UNUSABLE = Need(canonicalize_name("stackc-unusable"), "==0")
+_UNUSABLE = Need(canonicalize_name(f"{GUARD_PREFIX}unusable"), "==0")
+"""A requirement that nothing meets: like a guard's, its name is the view's own, and no index is ever asked for it."""
 
 
 @dataclass(slots=True)
