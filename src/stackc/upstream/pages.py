@@ -293,6 +293,9 @@ def _failed(query: _Query, reason: str) -> Finding:
     )
 
 
+_TIMING = re.compile(r" after \d+ (?:ms|milliseconds)")
+
+
 def _unreachable(query: _Query, reason: str, *, offline: bool) -> Finding:
     if offline:
         return Finding(
@@ -303,7 +306,7 @@ def _unreachable(query: _Query, reason: str, *, offline: bool) -> Finding:
     return Finding(
         code="S310",
         message=f"index `{query.index}` cannot be reached",
-        notes=(f"{query.url}: {reason}",),
+        notes=(f"{query.address}: {_TIMING.sub('', reason)}",),
         hint="check the address and the network; pages that are in the cache can be used with --offline",
     )
 

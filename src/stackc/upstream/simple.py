@@ -87,9 +87,15 @@ def _decode_html(body: bytes, url: str) -> list[FileRow]:
     reader = _AnchorReader(url)
     reader.feed(text)
     reader.close()
-    if not reader.anchors and not reader.looks_like_index:
-        raise PageError("it is HTML without a single link, not a Simple API page")
-    return [row for anchor in reader.anchors if (row := _row(anchor, reader.base)) is not None]
+    rows = [row for anchor in reader.anchors if (row := _row(anchor, reader.base)) is not None]
+    if not rows and not reader.looks_like_index and not any(_is_old_file(anchor) for anchor in reader.anchors):
+        raise PageError("it is HTML without a single link to a distribution file, not a Simple API page")
+    return rows
+
+
+def _is_old_file(anchor: dict[str, str]) -> bool:
+    """Say whether a link is to a distribution of a format that nobody installs any more: a project may have no others."""
+    return urlsplit(anchor["href"]).path.endswith((".egg", ".exe", ".msi", ".rpm", ".tar.bz2", ".tar.xz", ".tgz"))
 
 
 class _AnchorReader(HTMLParser):
