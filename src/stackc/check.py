@@ -14,7 +14,7 @@ from stackc.matrix.bases import resolve_target
 from stackc.project import Project
 from stackc.render.outputs import render
 
-__all__ = ["check_target"]
+__all__ = ["check_target", "no_lock"]
 
 _LONGEST_DIFF = 12
 
@@ -26,12 +26,13 @@ def check_target(name: str, project: Project) -> tuple[Finding, ...]:
     except LockError as error:
         return error.findings
     if lock is None:
-        return (_no_lock(name, project),)
+        return (no_lock(name, project),)
     moved = tuple(_moved_inputs(lock, project, name))
     return (*moved, *prove(lock, matrix=project.matrix), *_drift(lock, project, name, moved=bool(moved)))
 
 
-def _no_lock(name: str, project: Project) -> Finding:
+def no_lock(name: str, project: Project) -> Finding:
+    """Return the finding that a target was never compiled."""
     return Finding(
         code="S520",
         message=f"target `{name}` has no lock",

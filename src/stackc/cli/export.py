@@ -8,10 +8,11 @@ from pathlib import Path
 
 import click
 
+from stackc.check import no_lock
 from stackc.cli.terminal import TerminalProgress
 from stackc.cli.workshop import chosen_targets, open_workshop
 from stackc.compile import plan_target
-from stackc.errors import Finding, LockError
+from stackc.errors import LockError
 from stackc.export.pylock import export
 from stackc.files import write_file
 from stackc.layout import lock_folder
@@ -40,7 +41,7 @@ def write_pylock(
 def _pylock(name: str, project: Project, *, offline: bool, environment: Mapping[str, str]) -> str:
     lock = load_lock(project.folder / lock_folder(name), name)
     if lock is None:
-        raise LockError(Finding(code="S520", message=f"target `{name}` has no lock", hint="run `stackc compile`"))
+        raise LockError(no_lock(name, project))
     target = resolve_target(project.manifest.targets[name], facts=project.facts, places=project.manifest.places)
     plan, _ = plan_target(project, target, previous=lock)
     progress = TerminalProgress(name)
