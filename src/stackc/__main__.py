@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 __all__ = ["main"]
@@ -18,7 +19,8 @@ def _run(arguments: list[str]) -> int:
         from stackc.layout import MANIFEST
         from stackc.uptodate import targets_current
 
-        current = targets_current(Path(MANIFEST), tuple(arguments[1:]))
+        today = time.strftime("%Y-%m-%d", time.gmtime())
+        current = targets_current(Path(MANIFEST), tuple(arguments[1:]), today=today)
         if current is not None:
             sys.stdout.write("".join(f"{target}: nothing to do, its lock is that of stack.toml\n" for target in current))
             return 0

@@ -39,6 +39,6 @@ def load_project(path: Path, *, today: dt.date) -> Project:
         manifest=manifest,
         matrix=load_matrix(manifest.matrix, folder=folder, today=today, places=manifest.places),
         facts=Facts.load(),
-        digests=digests(text, file=str(path), packs=manifest.matrix.packs, folder=folder),
+        digests=digests(text, file=str(path), folder=folder, today=today.isoformat()),
         findings=expired_waivers(manifest.matrix, today, places=manifest.places),
     )

@@ -113,8 +113,12 @@ class Resolver:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def resolve(self) -> Resolution | Conflict:
-        """Return what the engine found. Raises UpstreamError and EngineError."""
+    def resolve(self, *, meanwhile: Iterable[Callable[[], object]] = ()) -> Resolution | Conflict:
+        """Return what the engine found. Raises UpstreamError and EngineError.
+
+        The tasks of `meanwhile` are done one by one whenever there is nothing to do but wait, and may all be left undone.
+        """
+        self._pass_time(iter(meanwhile))
         with self._serving() as url, self._running(url) as running:
             self.session.start()
             answer = self._wait(running)
@@ -125,6 +129,15 @@ class Resolver:
         if isinstance(answer, Failed):
             raise EngineError(_engine_failed(self._workshop.engine.name, answer))
         return Conflict(answer.text, self.session)
+
+    def _pass_time(self, tasks: Iterator[Callable[[], object]]) -> None:
+        def do_next() -> None:
+            task = next(tasks, None)
+            if task is not None:
+                task()
+                self._loop.call_idle(do_next)
+
+        self._loop.call_idle(do_next)
 
     def wait_for(self, names: tuple[NormalizedName, ...]) -> None:
         """Work until the pages of these projects have come."""

@@ -29,31 +29,43 @@ class InputDigests:
         self.templates = templates
 
 
-def digests(text: str, *, file: str, packs: tuple[str, ...], folder: Path) -> InputDigests:
-    """Return the digests for a manifest's text and the rule packs that it names. Raises OSError and ManifestError."""
+def digests(text: str, *, file: str, folder: Path, today: str) -> InputDigests:
+    """Return the digests for a manifest's text; `today` is a date in ISO 8601. Raises OSError and ManifestError.
+
+    A waiver whose end has come counts as a change of the matrix: its rule acts again.
+    """
+    table = _table(parse(text, file=file), "matrix")
+    packs, waivers = (_list(table, key) for key in ("packs", "waive"))
+    expired = sorted(str(waiver["rule"]) for waiver in waivers if isinstance(waiver, dict) and _ended(waiver, today))
+    named = [pack for pack in packs if isinstance(pack, str)] if "packs" in table else ["builtin"]
     return InputDigests(
         manifest=manifest_digest(text, file=file),
-        matrix=matrix_digest(packs, folder=folder),
+        matrix=matrix_digest(named, folder=folder, expired=expired),
         templates=templates_digest(templates_folder(folder)),
     )
 
 
-def targets_current(manifest: Path, wanted: tuple[str, ...]) -> tuple[str, ...] | None:
+def targets_current(manifest: Path, wanted: tuple[str, ...], *, today: str) -> tuple[str, ...] | None:
     """Return the names of the wanted targets (none named: all) if every one of their locks is current, else None.
 
     Whatever is odd, the manifest's own faults included, gives None: the long way then finds the words for it.
     """
     try:
         text = manifest.read_bytes().decode("utf-8")
-        content = parse(text, file=str(manifest))
-        names = wanted or tuple(_table(content, "targets"))
-        packs = _table(content, "matrix").get("packs", ["builtin"])
-        if not names or not isinstance(packs, list) or not set(names) <= set(_table(content, "targets")):
+        declared = tuple(_table(parse(text, file=str(manifest)), "targets"))
+        names = tuple(dict.fromkeys(wanted)) or declared
+        if not names or not set(names) <= set(declared):
             return None
-        inputs = digests(text, file=str(manifest), packs=tuple(map(str, packs)), folder=manifest.parent)
+        inputs = digests(text, file=str(manifest), folder=manifest.parent, today=today)
         return names if all(is_current(manifest.parent / lock_folder(name), inputs) for name in names) else None
-    except (OSError, UnicodeDecodeError, ValueError, _not_toml()):
+    except (OSError, ValueError):
         return None
+    except Exception as error:
+        from stackc.errors import ManifestError  # loaded now that there is an error: this way is the short one
+
+        if isinstance(error, ManifestError):
+            return None
+        raise
 
 
 def is_current(folder: Path, inputs: InputDigests) -> bool:
@@ -80,7 +92,11 @@ def _table(content: dict[str, object], name: str) -> dict[str, object]:
     return table if isinstance(table, dict) else {}
 
 
-def _not_toml() -> type[Exception]:
-    from stackc.errors import ManifestError
+def _list(table: dict[str, object], name: str) -> list[object]:
+    found = table.get(name, [])
+    return found if isinstance(found, list) else []
 
-    return ManifestError
+
+def _ended(waiver: dict[str, object], today: str) -> bool:
+    """Say whether a waiver's last day is over; `until` is a TOML date, or one in a string."""
+    return "rule" in waiver and str(waiver.get("until", today))[:10] < today

@@ -11,10 +11,11 @@ from stackc.matrix.files import BUILTIN, PackFile, builtin_facts, builtin_rules,
 __all__ = ["digest"]
 
 
-def digest(packs: Iterable[str], *, folder: Path) -> str:
+def digest(packs: Iterable[str], *, folder: Path, expired: Iterable[str] = ()) -> str:
     """Return `sha256:<hex>` over the names and bytes of the rule packs named, beside the manifest in `folder`, and all facts.
 
-    Whether a rule is waived is the manifest's business and does not change the digest. Raises OSError.
+    Whether a rule is waived is the manifest's business and does not change the digest; that a waiver's time is over does, so
+    the rules whose waivers are `expired` count. Raises OSError.
     """
     files = set(builtin_facts())
     for pack in packs:
@@ -22,6 +23,8 @@ def digest(packs: Iterable[str], *, folder: Path) -> str:
     state = hashlib.sha256()
     for file in sorted(files):
         state.update(_framed(file))
+    for rule in expired:
+        state.update(b"expired:%d:%s" % (len(rule), rule.encode()))
     return f"sha256:{state.hexdigest()}"
 
 

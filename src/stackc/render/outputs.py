@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stackc.errors import RenderError
 from stackc.lock.model import Lock
@@ -15,19 +16,31 @@ from stackc.render.templates import environment, fill
 from stackc.render.verification import verified
 from stackc.target import Target
 
+if TYPE_CHECKING:
+    import jinja2
+
 __all__ = ["render"]
 
 _KeyPath = tuple[str | int, ...]
 
 
-def render(lock: Lock, *, manifest: Manifest, target: Target, folder: str, project_templates: Path | None) -> dict[str, bytes]:
+def render(
+    lock: Lock,
+    *,
+    manifest: Manifest,
+    target: Target,
+    folder: str,
+    project_templates: Path | None,
+    jinja: jinja2.Environment | None = None,
+) -> dict[str, bytes]:
     """Return file name → bytes for every generated file but lock.toml, with names posix and relative to the lock's folder.
 
-    `folder` is that folder, relative to the project. The same arguments give the same bytes on every machine. Raises
-    `RenderError` for a template that fails and for a value that no generated file may hold.
+    `folder` is that folder, relative to the project. `jinja` is an environment for `project_templates` that was made before.
+    The same arguments give the same bytes on every machine. Raises `RenderError` for a template that fails and for a value
+    that no generated file may hold.
     """
     _check_values(manifest, target=target.name, folder=folder)
-    jinja = environment(project_templates)
+    jinja = jinja or environment(project_templates)
     files = install_files(lock)
     outer = kept_out(lock)
     inside = sum(len(file.packages) for file in files if file.name == REQUIREMENTS)

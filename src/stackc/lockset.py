@@ -1,0 +1,206 @@
+"""The lock of one target with the files rendered from it: made from pins, proved, and written as one set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+
+import jinja2
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from stackc import __version__
+from stackc.errors import BugError, Finding, IncompatibleError, UpstreamError
+from stackc.files import replace_tree
+from stackc.layout import LOCK, generated, lock_folder, outputs_digest, templates_folder
+from stackc.lock.assemble import ChosenRelease, assemble
+from stackc.lock.codec import encode
+from stackc.lock.model import Engine, Inputs, Lock, LockedFile, LockedTarget, Package
+from stackc.lock.proof import prove
+from stackc.lock.relock import Pinned, relock
+from stackc.lock.requirements import parse_needs
+from stackc.lock.steps import conflict_finding, conflicts
+from stackc.plan import Plan
+from stackc.project import Project
+from stackc.render.outputs import render
+from stackc.render.templates import environment
+from stackc.resolve import Resolution
+from stackc.target import Target
+from stackc.view.curate import moment_of
+from stackc.view.session import ShownRelease
+
+__all__ = ["LockSet", "keep_pins", "lock_pins", "preparations"]
+
+
+@dataclass(frozen=True, slots=True)
+class LockSet:
+    """A proved lock, and every generated file of its folder, the lock's own included."""
+
+    lock: Lock
+    files: Mapping[str, bytes]
+
+    def differs_from(self, folder: Path) -> bool:
+        """Say whether writing would change a file."""
+        return any(not (folder / name).is_file() or (folder / name).read_bytes() != body for name, body in self.files.items())
+
+    def write(self, folder: Path) -> bool:
+        """Replace the generated files in a folder, all at once; return whether any changed. Raises LockError."""
+        return replace_tree(folder, self.files, ours=generated)
+
+
+def preparations(project: Project) -> Iterator[Callable[[], object]]:
+    """Yield what rendering needs to have done once, in small parts, for moments in which a run would only wait."""
+    made = _environment(project.folder)
+    for name in made.list_templates(filter_func=lambda name: "/" not in name):
+        yield partial(_load_template, made, name)
+
+
+def _load_template(made: jinja2.Environment, name: str) -> None:
+    with suppress(jinja2.TemplateError):  # rendering will meet it again, and has the words for it
+        made.get_template(name)
+
+
+def keep_pins(previous: Lock, project: Project, plan: Plan) -> LockSet | None:
+    """Return the old pins as a lock of the present inputs, None where they are no longer a solution. No index is asked."""
+    kept = relock(previous, roots=plan.roots, tools=plan.tools, target=plan.target, matrix=project.matrix)
+    if kept is None:
+        return None
+    lock = _headed(kept, project, plan)
+    return None if prove(lock, matrix=project.matrix) else _rendered(lock, project, plan.target)
+
+
+def lock_pins(found: Resolution, project: Project, plan: Plan, *, engine: Engine) -> LockSet:
+    """Return the lock of what an engine found.
+
+    Raises IncompatibleError where a step needs a later one, UpstreamError where a file has no hash, and BugError where the
+    pins do not prove.
+    """
+    packages = assemble(plan.roots, _chosen(found.pins, found), target=plan.target, matrix=project.matrix)
+    _require_closed_steps(packages, project, plan)
+    tools = tuple(_tool(name, release) for name, release in sorted(_chosen(found.tools, found).items()))
+    lock = _headed(Pinned(packages=packages, tools=tools, engine=engine), project, plan)
+    _require_proof(lock, project)
+    return _rendered(lock, project, plan.target)
+
+
+def _tool(name: NormalizedName, release: ChosenRelease) -> Package:
+    return Package(
+        name=name,
+        version=release.version,
+        index=release.index,
+        step=0,
+        file=release.file,
+        requires_python=release.requires_python,
+    )
+
+
+def _chosen(pins: Mapping[NormalizedName, Version], found: Resolution) -> dict[NormalizedName, ChosenRelease]:
+    shown = {name: found.projects[name].releases[version] for name, version in sorted(pins.items())}
+    bare = [release.file.filename for release in shown.values() if release.file.hashes.sha256 is None]
+    if bare:
+        raise UpstreamError(_without_hash(name) for name in bare)
+    return {name: _choice(release, found.projects[name].index) for name, release in shown.items()}
+
+
+def _choice(release: ShownRelease, index: str) -> ChosenRelease:
+    row = release.file
+    if release.neutral is None:
+        raise BugError(Finding(code="S904", message=f"`{row.filename}` was pinned without metadata"))
+    moment = moment_of(row.upload_time) if row.upload_time else None
+    return ChosenRelease(
+        version=release.version,
+        index=index,
+        file=LockedFile(
+            name=row.filename,
+            sha256=row.hashes.sha256 or "",
+            size=row.size,
+            uploaded=moment.replace(microsecond=0) if moment else None,
+        ),
+        requires_python=row.requires_python or release.neutral.requires_python,
+        neutral=release.neutral,
+    )
+
+
+def _without_hash(filename: str) -> Finding:
+    return Finding(
+        code="S324",
+        message=f"the index gives no sha256 for `{filename}`, and a lock without it could not be trusted",
+        hint="ask for another version, or look the project up on an index that lists hashes",
+    )
+
+
+def _require_closed_steps(packages: Iterable[Package], project: Project, plan: Plan) -> None:
+    graph = {package.name: [need.project for need in parse_needs(package.requires)] for package in packages}
+    spelled = {component.name: component.spelled for component in plan.components}
+    places = project.manifest.places
+    found = [
+        conflict_finding(
+            conflict,
+            places=tuple(places.at("components", spelled[name], "order") for name in (conflict.component, conflict.needed)),
+        )
+        for conflict in conflicts(plan.roots, graph)
+    ]
+    if found:
+        raise IncompatibleError(found)
+
+
+def _headed(body: Pinned, project: Project, plan: Plan) -> Lock:
+    target = plan.target
+    digests = project.digests
+    return Lock(
+        target=LockedTarget(
+            name=target.name,
+            python=str(target.python),
+            platform=target.platform,
+            base=target.base,
+            cuda=str(target.cuda) if target.cuda else None,
+            glibc=f"{target.glibc[0]}.{target.glibc[1]}",
+            driver=str(target.driver) if target.driver else None,
+            gpus=target.gpus,
+        ),
+        stackc=__version__,
+        inputs=Inputs(manifest=digests.manifest, matrix=digests.matrix, templates=digests.templates, outputs=_UNRENDERED),
+        engine=body.engine,
+        exclude_newer=plan.exclude_newer,
+        routes=plan.routes,
+        roots=plan.roots,
+        sdists=plan.sdists,
+        tools=body.tools,
+        packages=body.packages,
+    )
+
+
+_UNRENDERED = f"sha256:{'0' * 64}"
+
+
+def _rendered(lock: Lock, project: Project, target: Target) -> LockSet:
+    files = render(
+        lock,
+        manifest=project.manifest,
+        target=target,
+        folder=lock_folder(target.name),
+        project_templates=templates_folder(project.folder),
+        jinja=_environment(project.folder),
+    )
+    lock = replace(lock, inputs=replace(lock.inputs, outputs=outputs_digest(files)))
+    return LockSet(lock, {**files, LOCK: encode(lock).encode()})
+
+
+@cache
+def _environment(folder: Path) -> jinja2.Environment:
+    """Return the one environment of this run for a project."""
+    return environment(templates_folder(folder))
+
+
+def _require_proof(lock: Lock, project: Project) -> None:
+    findings = [finding for finding in prove(lock, matrix=project.matrix) if finding.severity == "error"]
+    if findings:
+        summary = Finding(
+            code="S905",
+            message=f"the pins that engine `{lock.engine.name}` found do not prove, and nothing was written",
+            hint="please report this, with the manifest",
+        )
+        raise BugError([summary, *findings])
