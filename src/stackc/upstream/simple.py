@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from html.parser import HTMLParser
@@ -95,7 +96,7 @@ def _decode_html(body: bytes, url: str) -> list[FileRow]:
 
 def _is_old_file(anchor: dict[str, str]) -> bool:
     """Say whether a link is to a distribution of a format that nobody installs any more: a project may have no others."""
-    return urlsplit(anchor["href"]).path.endswith((".egg", ".exe", ".msi", ".rpm", ".tar.bz2", ".tar.xz", ".tgz"))
+    return anchor["href"].partition("#")[0].endswith((".egg", ".exe", ".msi", ".rpm", ".tar.bz2", ".tar.xz", ".tgz"))
 
 
 class _AnchorReader(HTMLParser):
@@ -112,13 +113,17 @@ class _AnchorReader(HTMLParser):
         if tag == "a" and "href" in values:
             self.anchors.append(values)
         elif tag == "base" and "href" in values:
-            self.base = urljoin(self.base, values["href"])
+            with suppress(ValueError):  # no address at all
+                self.base = urljoin(self.base, values["href"])
         elif tag == "meta" and values.get("name") == "pypi:repository-version":
             self.looks_like_index = True
 
 
 def _row(anchor: dict[str, str], base: str) -> FileRow | None:
-    address, fragment = urldefrag(urljoin(base, anchor["href"]))
+    try:
+        address, fragment = urldefrag(urljoin(base, anchor["href"]))
+    except ValueError:  # no address at all
+        return None
     filename = unquote(urlsplit(address).path.rpartition("/")[2])
     if not filename.endswith((".whl", ".tar.gz", ".zip")):
         return None
