@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
+
+from msgspec import Struct
 
 from stackc.errors import BugError, Finding, Place, UsageError
 
@@ -20,8 +21,7 @@ _FOLDER = Path(__file__).parent / "data" / "codes"
 _CODE = re.compile(r"S\d{3}")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Code:
+class Code(Struct, frozen=True, kw_only=True):
     """What one code means: `title` names the situation, `page` says why it matters and what to do. `family` is its file."""
 
     code: str

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from stackc.errors import Finding, IncompatibleError, LockError, NoSolutionError
 from stackc.layout import LOCK, lock_folder
@@ -29,8 +30,7 @@ __all__ = ["Compiled", "Options", "compile_target", "plan_target"]
 How = Literal["current", "rendered", "resolved"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Compiled:
+class Compiled(Struct, frozen=True, kw_only=True):
     """What compiling one target came to.
 
     `how` tells which way was enough: nothing to do, the old pins proved anew and rendered, or an engine. `previous` is the
@@ -45,8 +45,7 @@ class Compiled:
     warnings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Struct, frozen=True, kw_only=True):
     """How to compile: `upgrade` forgets the old pins, `dry_run` writes nothing."""
 
     upgrade: bool = False

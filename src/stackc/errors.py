@@ -7,8 +7,9 @@ carries the findings which ended a run, and the exit status of that run. Codes a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import ClassVar, Literal
+
+from msgspec import Struct
 
 __all__ = [
     "EXIT_BUG",
@@ -32,8 +33,7 @@ EXIT_BUG = 5
 EXIT_INTERRUPTED = 130
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """A place in a file: the line counts from 1; `path` is the key path, such as `("components", "torch", "order")`.
 
     `source` is the value that stands there, as the file spells it.
@@ -45,8 +45,7 @@ class Place:
     source: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One result of a check.
 
     `message` is lower case, one sentence, without a final period. `notes` are further whole lines, such as a rule's text or an

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
 import jinja2
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -35,8 +36,7 @@ from stackc.view.session import ShownRelease
 __all__ = ["LockSet", "keep_pins", "lock_pins", "preparations"]
 
 
-@dataclass(frozen=True, slots=True)
-class LockSet:
+class LockSet(Struct, frozen=True):
     """A proved lock, and every generated file of its folder, the lock's own included."""
 
     lock: Lock

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -20,8 +20,7 @@ from stackc.view.rules import ViewRules, view_rules
 __all__ = ["Plan", "make_plan"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """What is to be resolved for one target.
 
     `own_indexes` are the indexes that components name for themselves; `preferences` are the pins of the previous lock; `tools`

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from stackc.errors import Finding
 from stackc.manifest.decode import load
@@ -17,8 +18,7 @@ from stackc.uptodate import InputDigests, digests
 __all__ = ["Project", "load_project"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Project:
+class Project(Struct, frozen=True, kw_only=True):
     """What every command starts from. `folder` is the manifest's; `findings` are warnings that concern no single target."""
 
     folder: Path

@@ -6,11 +6,11 @@ import selectors
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import Struct
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
@@ -44,8 +44,7 @@ class Progress(Protocol):
         """Tell something that the user should know, in one line."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Workshop:
+class Workshop(Struct, frozen=True, kw_only=True):
     """What resolving works with, chosen by the shell.
 
     `addresses` returns an index's address by its name; `engine_cache` is a folder that stackc owns.
@@ -58,8 +57,7 @@ class Workshop:
     engine_cache: Path
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Resolution:
+class Resolution(Struct, frozen=True, kw_only=True):
     """What an engine found, and the projects as the view showed them. `tools` are the pins of pip and the build tools."""
 
     pins: Mapping[NormalizedName, Version]
@@ -67,8 +65,7 @@ class Resolution:
     projects: Mapping[NormalizedName, ShownProject]
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(Struct, frozen=True):
     """No solution: the engine's words, and the view that it saw, for whoever explains it."""
 
     text: str

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from random import Random
 from typing import TypeVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from property.lock_universe import Solution, solutions
 from stackc.errors import LockError

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
 __all__ = ["Answer", "Engine", "Failed", "Question", "Running", "Solved", "Unsolvable"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Question:
+class Question(Struct, frozen=True, kw_only=True):
     """What to resolve against the view.
 
     `index_url` ends in `/simple/`. `requirements` are requirement lines without markers. `preferences` are kept where they
@@ -28,22 +27,19 @@ class Question:
     cache: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Solved:
+class Solved(Struct, frozen=True):
     """The pins that the engine found, the view's guards included."""
 
     pins: Mapping[NormalizedName, Version]
 
 
-@dataclass(frozen=True, slots=True)
-class Unsolvable:
+class Unsolvable(Struct, frozen=True):
     """Nothing fits, or the view did not answer: only the view knows which. `text` is the engine's own words."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """The engine ended in another way; `text` is its own words."""
 
     status: int

@@ -8,9 +8,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -25,8 +25,7 @@ _INTERPRETER_CACHE = "interpreter-*"
 _LONGEST_TEXT = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Uv:
+class Uv(Struct, frozen=True):
     """The uv that is installed beside stackc, or else the first on `search_path`."""
 
     search_path: str | None = None

@@ -11,8 +11,9 @@ import re
 import secrets
 import shutil
 import stat
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from stackc.errors import Finding, LockError, Place
 from stackc.files.turn import take_lock
@@ -22,8 +23,7 @@ __all__ = ["Leftover", "find_leftovers", "remove_draft", "remove_tree", "sweep"]
 _NAME = re.compile(r"\.(?P<name>.+)\.(?P<role>stage|aside|draft)-(?P<token>[0-9]+-[0-9a-f]{8})", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Leftover:
+class Leftover(Struct, frozen=True):
     """The hidden neighbours of one file or folder in one run: `token` is the run's process id and a random part."""
 
     target: Path

@@ -6,16 +6,16 @@ import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from stackc.errors import Finding, LockError, Place
 
 __all__ = ["refusal", "refused", "require_writable"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Reason:
+class _Reason(Struct, frozen=True, kw_only=True):
     code: str
     message: str
     hint: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from stackc.errors import BugError, Finding, LockError, Place
 from stackc.files.exchange import UNSUPPORTED, Exchange, exchange_names
@@ -17,8 +18,7 @@ from stackc.files.turn import TURN_FILE, turn
 __all__ = ["Swap", "recover", "replace_tree"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Swap:
+class Swap(Struct, frozen=True, kw_only=True):
     """How a set is swapped in.
 
     Without an `exchange`, or where the system has none, two renames do it; between them the folder is not there, and

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
@@ -19,8 +19,7 @@ from stackc.view.metadata import Need, Neutral
 __all__ = ["ChosenRelease", "activate", "assemble"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChosenRelease:
+class ChosenRelease(Struct, frozen=True, kw_only=True):
     """One pin with all that the view knew of it."""
 
     version: Version

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeVar
 
 import tomli
+from msgspec import Struct, field
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -38,8 +38,7 @@ _KINDS: tuple[tuple[type, str], ...] = (
 )
 
 
-@dataclass(kw_only=True, slots=True)
-class Document:
+class Document(Struct, kw_only=True):
     """One lock's text, and the findings that its decoding has met so far."""
 
     text: str
@@ -85,8 +84,7 @@ class Document:
         return lines.get(path)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Table:
+class Table(Struct, frozen=True, kw_only=True):
     """One table of a document. Every getter reports what is wrong and then returns a neutral value of its type.
 
     `path` finds the line, `shown` is what people read: the same, with a package's name instead of its number.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
+from msgspec import Struct
 from packaging.tags import Tag
 from packaging.utils import (
     InvalidSdistFilename,
@@ -21,8 +21,7 @@ __all__ = ["FileName", "parse_filename"]
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class FileName:
+class FileName(Struct, frozen=True):
     """What the name of a distribution file says; `tags` is None for an sdist."""
 
     project: NormalizedName

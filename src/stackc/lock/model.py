@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
+from msgspec import Struct
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -17,8 +17,7 @@ FORMAT = 1
 """The version of the lock's format that this stackc writes; a higher one is refused, never rewritten."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LockedFile:
+class LockedFile(Struct, frozen=True, kw_only=True):
     """One distribution file, named and never addressed.
 
     `sha256` is 64 lower-case hexadecimal digits; `size` is in bytes; `uploaded` is an aware moment in UTC. Size and moment
@@ -31,8 +30,7 @@ class LockedFile:
     uploaded: dt.datetime | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Package:
+class Package(Struct, frozen=True, kw_only=True):
     """One pin: a release, the one file of it that the target's installer would pick, and what bounds it.
 
     `requires` holds the requirements that stand for the target with `extras` active: markers evaluated away, sorted, each as
@@ -51,8 +49,7 @@ class Package:
     why: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Root:
+class Root(Struct, frozen=True, kw_only=True):
     """One component as the manifest asks for it: a requirement, and the step it is ordered into (None: the last step)."""
 
     requirement: str
@@ -65,8 +62,7 @@ class Root:
         return Requirement(self.requirement)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Route:
+class Route(Struct, frozen=True, kw_only=True):
     """What one index serves, without its address. The route whose `default` is set serves all that no other does."""
 
     index: str
@@ -74,8 +70,7 @@ class Route:
     default: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LockedTarget:
+class LockedTarget(Struct, frozen=True, kw_only=True):
     """The target as it was resolved; the fields are those of `stackc.target.Target`, as strings."""
 
     name: str
@@ -88,8 +83,7 @@ class LockedTarget:
     gpus: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Inputs:
+class Inputs(Struct, frozen=True, kw_only=True):
     """The sha256 digests of what the lock was compiled from, as `sha256:<64 hexadecimal digits>`.
 
     `outputs` is the digest of the files rendered from the lock, so that drift shows without rendering again.
@@ -101,16 +95,14 @@ class Inputs:
     outputs: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Engine:
+class Engine(Struct, frozen=True, kw_only=True):
     """The resolver that found the pins, by name and version."""
 
     name: str
     version: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lock:
+class Lock(Struct, frozen=True, kw_only=True, dict=True):
     """All pins for one target.
 
     `packages` and `tools` are sorted by name. `tools` are what the image needs before the first step (pip and the build

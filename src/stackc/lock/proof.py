@@ -7,9 +7,9 @@ rule holds, the steps are closed, and what the lock says about itself (steps, re
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
+from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
@@ -30,8 +30,7 @@ from stackc.target import Target
 __all__ = ["prove", "target_of"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Case:
+class _Case(Struct, frozen=True, kw_only=True):
     """A lock under proof, with what several checks ask of it.
 
     `needs` has the requirements of each pin, `roots` the manifest's.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 
+from msgspec import Struct
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
@@ -17,8 +17,7 @@ __all__ = ["Need", "admits", "parse_need", "parse_needs", "parse_specifiers"]
 _SUBJECT = re.compile(r"\s*[A-Za-z0-9._-]+\s*(\[[^]]*\])?\s*")
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Struct, frozen=True):
     """One requirement: `specifiers` is its version part as the text spells it, without spaces and parentheses.
 
     `normal` says whether the text is `str(Requirement)` of a normalized name.

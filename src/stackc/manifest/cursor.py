@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from stackc.errors import Finding, Place
 from stackc.manifest.locate import Path
@@ -14,16 +16,14 @@ from stackc.manifest.shown import redacted
 __all__ = ["Cursor", "Draft", "Refusal", "nearest"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True):
     """Why a text is not what its field wants, and what to do about it."""
 
     message: str
     hint: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True, kw_only=True):
     """A finding before its places are known: lines are looked up only where something is wrong."""
 
     paths: tuple[Path, ...]
@@ -45,8 +45,7 @@ class Draft:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(Struct, frozen=True):
     """A key path, and the list of drafts that all cursors of one document share."""
 
     path: Path = ()

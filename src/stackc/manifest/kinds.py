@@ -9,8 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeAlias, TypeVar, cast
+
+from msgspec import Struct, field
 
 from stackc.manifest.cursor import Cursor, Refusal, nearest
 from stackc.manifest.locate import Path
@@ -49,8 +50,7 @@ class Kind(Protocol[T_co]):
         """Return the JSON Schema that accepts the values that `read` accepts, as far as a schema can say it."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Field(Generic[T_co]):
+class Field(Struct, Generic[T_co], frozen=True, kw_only=True):
     """A key of a table. `doc` is one sentence for people; `example` is what a hint shows where the key is missing.
 
     `absent` is the code of that finding. `default` is a plain value as TOML would hold it, and is read like one.
@@ -70,8 +70,7 @@ class Field(Generic[T_co]):
         return described if self.default is None else {**described, "default": self.default}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One table as it was read, by field; `path` is where it stands, `given` the keys that it has, refused ones too."""
 
     path: Path
@@ -87,8 +86,7 @@ class Row:
         return cast("T", self.values[entry.key])
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Text(Generic[T_co]):
+class Text(Struct, Generic[T_co], frozen=True, kw_only=True):
     """A string that fits `pattern`, a regular expression that Python and ECMAScript read alike, and that `parse` accepts.
 
     `noun` says what it is ("a CPython version"). `code` is the finding's where pattern or parser refuse it. `secret` texts
@@ -134,8 +132,7 @@ class Text(Generic[T_co]):
         return self.hint(raw) if callable(self.hint) else self.hint
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Choice(Generic[T_co]):
+class Choice(Struct, Generic[T_co], frozen=True, kw_only=True):
     """One string of a closed list."""
 
     noun: str
@@ -160,8 +157,7 @@ class Choice(Generic[T_co]):
         return {"enum": list(self.options)}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Whole:
+class Whole(Struct, frozen=True, kw_only=True):
     """A whole number from `minimum` to `maximum`."""
 
     minimum: int
@@ -183,8 +179,7 @@ class Whole:
         return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(Struct, frozen=True):
     """True or false."""
 
     def read(self, raw: object, at: Cursor) -> bool | None:
@@ -199,8 +194,7 @@ class Flag:
         return {"type": "boolean"}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TextOrTime(Generic[T_co]):
+class TextOrTime(Struct, Generic[T_co], frozen=True, kw_only=True):
     """A date or a moment of TOML, or a string that spells one: JSON Schema, like JSON, knows only the string."""
 
     text: Text[T_co]
@@ -214,8 +208,7 @@ class TextOrTime(Generic[T_co]):
         return self.text.schema()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Items(Generic[T_co]):
+class Items(Struct, Generic[T_co], frozen=True, kw_only=True):
     """A list of values of one kind."""
 
     of: Kind[T_co]
@@ -233,8 +226,7 @@ class Items(Generic[T_co]):
         return {"type": "array", "items": self.of.schema()}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OneOrMore(Generic[T_co]):
+class OneOrMore(Struct, Generic[T_co], frozen=True, kw_only=True):
     """A string, or a list of strings."""
 
     of: Text[T_co]
@@ -254,8 +246,7 @@ class OneOrMore(Generic[T_co]):
         return {"oneOf": [self.of.schema(), Items(of=self.of).schema()]}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Table:
+class Table(Struct, frozen=True, kw_only=True):
     """A table with these fields and no others."""
 
     fields: tuple[Field[object], ...]
@@ -289,8 +280,7 @@ class Table:
         return None if entry.default is None else entry.kind.read(entry.default, at.at(entry.key))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Named:
+class Named(Struct, frozen=True, kw_only=True):
     """A table of tables, each under a name that the user chooses.
 
     `special` are names whose table differs from `of`. `empty` is the code of the finding where there is no

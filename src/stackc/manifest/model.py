@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
+from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 
@@ -39,8 +39,7 @@ class MatrixVersion(Enum):
 MATRIX = MatrixVersion.MATRIX
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Places:
+class Places(Struct, frozen=True, kw_only=True):
     """Where each key path of one manifest stands: `("components", "torch", "order")` → line, counted from 1."""
 
     file: str
@@ -55,8 +54,7 @@ class Places:
         return Place(file=self.file, line=self.lines.get(known), path=path, source=self.sources.get(path))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Index:
+class Index(Struct, frozen=True, kw_only=True):
     """One `[indexes.NAME]`: where files are listed, and which projects are looked up there.
 
     `url` is None for the built-in default index `pypi`, whose address pip knows. `serves` holds project names or
@@ -69,8 +67,7 @@ class Index:
     default: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BaseImage:
+class BaseImage(Struct, frozen=True, kw_only=True):
     """An image reference: `[registry/]repository[:tag][@digest]`, as the manifest spells it."""
 
     reference: str
@@ -79,8 +76,7 @@ class BaseImage:
     digest: str | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Component:
+class Component(Struct, frozen=True, kw_only=True):
     """One `[components.NAME]`, or what is left of it after a target's overrides."""
 
     name: NormalizedName
@@ -93,8 +89,7 @@ class Component:
     verify: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Override:
+class Override(Struct, frozen=True, kw_only=True):
     """What one `[targets.X.components.NAME]` says; None where it is silent."""
 
     name: NormalizedName
@@ -107,8 +102,7 @@ class Override:
     verify: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TargetTable:
+class TargetTable(Struct, frozen=True, kw_only=True):
     """One `[targets.NAME]` as written; what the base image implies is added by `stackc.target`."""
 
     name: str
@@ -122,8 +116,7 @@ class TargetTable:
     overrides: tuple[Override, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Image:
+class Image(Struct, frozen=True, kw_only=True):
     """The `[image]` table: what the Dockerfile holds beside the locked projects.
 
     `pip` is a specifier, empty for the newest; `build_tools` are requirements installed beside pip before the first step.
@@ -137,8 +130,7 @@ class Image:
     build_tools: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True, kw_only=True):
     """The `[policy]` table. `exclude_newer` is an aware moment in UTC."""
 
     exclude_newer: dt.datetime | None = None
@@ -146,8 +138,7 @@ class Policy:
     sdists: tuple[NormalizedName, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Waiver:
+class Waiver(Struct, frozen=True, kw_only=True):
     """One entry of `[matrix] waive`: a rule that this project sets aside, why, and until when."""
 
     rule: str
@@ -155,16 +146,14 @@ class Waiver:
     until: dt.date
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MatrixChoice:
+class MatrixChoice(Struct, frozen=True, kw_only=True):
     """The `[matrix]` table: the rule packs (`builtin`, or glob patterns beside the manifest) and the waivers."""
 
     packs: tuple[str, ...] = ("builtin",)
     waivers: tuple[Waiver, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Manifest:
+class Manifest(Struct, frozen=True, kw_only=True):
     """A whole `stack.toml`, decoded. Everything in it is of the right type; names refer to things that exist.
 
     `indexes` always holds the built-in `pypi`, and exactly one entry has `default` set. Tables keep the manifest's order.

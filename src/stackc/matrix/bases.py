@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from packaging.version import Version
 
 from stackc.errors import Finding, IncompatibleError, ManifestError
@@ -14,8 +13,7 @@ from stackc.target import Target
 __all__ = ["Base", "read_base", "resolve_target"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Base:
+class Base(Struct, frozen=True, kw_only=True):
     """What the tag of a base image says; None where it is silent, or the image is not known."""
 
     family: Family | None = None

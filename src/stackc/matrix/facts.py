@@ -8,13 +8,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import msgspec
 import tomli
+from msgspec import Struct
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
@@ -81,8 +81,7 @@ class Distribution(_Fact, frozen=True, kw_only=True):
     packages: Literal["apt", "dnf"]
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(Struct, frozen=True, dict=True):
     """All fact tables of one folder."""
 
     folder: Path = FACTS

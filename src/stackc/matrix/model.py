@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal, NewType
 
+from msgspec import Struct
 from packaging.ranges import VersionRange
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -26,8 +26,7 @@ VIRTUAL = frozenset({"python", "cuda", "driver", "glibc", "sm"})
 """Virtual projects: what a rule may name that no index has. A target gives each a version, or leaves it unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """A project and a range of its versions. `text` is the range as people read it, such as `<2`."""
 
     name: ProjectName
@@ -53,8 +52,7 @@ def pre_release_range(specifiers: SpecifierSet) -> VersionRange:
     return SpecifierSet(str(specifiers), prereleases=True).to_range()
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(Struct, frozen=True):
     """Conditions that must not all hold at once, and the rule that says so. Every condition names another project."""
 
     rule: str
@@ -67,8 +65,7 @@ class Clause:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """One conditional requirement: where every `when` holds, each project of `requires` must fit, if it is there at all."""
 
     id: str
@@ -87,8 +84,7 @@ class Rule:
             yield Clause(self.id, (*self.when, required.negated()))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Matrix:
+class Matrix(Struct, frozen=True, kw_only=True):
     """The rules in force for one project, by id, and the digest of the files that they come from.
 
     Waived rules are not among `rules`; `waived` names them. `digest` covers rule packs and facts alike.

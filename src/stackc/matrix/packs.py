@@ -22,10 +22,10 @@ import datetime as dt
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import tomli
+from msgspec import Struct
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -45,24 +45,21 @@ _CASE_KEYS = ("pins", "broken")
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Case:
+class Case(Struct, frozen=True, kw_only=True):
     """One example of a rule: these pins, and whether they break it."""
 
     pins: Mapping[ProjectName, Version]
     broken: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PackedRule:
+class PackedRule(Struct, frozen=True, kw_only=True):
     """A rule as its pack has it: with its cases."""
 
     rule: Rule
     cases: tuple[Case, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pack:
+class Pack(Struct, frozen=True, kw_only=True):
     """The sound rules of one file, in its order, and what is wrong with the others."""
 
     rules: tuple[PackedRule, ...]

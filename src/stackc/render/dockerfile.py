@@ -5,8 +5,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
+
+from msgspec import Struct
 
 from stackc.errors import Finding, Place, RenderError
 from stackc.lock.model import Lock
@@ -22,16 +23,14 @@ _APT_DISTRIBUTIONS = ("debian", "ubuntu")
 _GLOB = re.compile(r"[*?\[]")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CopiedFile:
+class CopiedFile(Struct, frozen=True, kw_only=True):
     """A generated file: where it lies in the project, and where in the image."""
 
     source: str
     destination: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PipCall:
+class PipCall(Struct, frozen=True, kw_only=True):
     """One call of pip: its requirement file, and the options that are not the same in every call."""
 
     source: str
@@ -40,8 +39,7 @@ class PipCall:
     pins: tuple[Pin, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """One numbered step: its components, and one call of pip per index."""
 
     number: int
@@ -49,8 +47,7 @@ class Step:
     files: tuple[PipCall, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ImageValues:
+class ImageValues(Struct, frozen=True, kw_only=True):
     """What the `[image]` table asks for beside system packages. Each of `copies` ends with its destination."""
 
     workdir: str
@@ -58,8 +55,7 @@ class ImageValues:
     cmd: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Python:
+class Python(Struct, frozen=True, kw_only=True):
     """Where the image's Python comes from.
 
     A base that cannot serve the target's Python is refused where a template asks, so that a project's own block `python` may

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import groupby
 
+from msgspec import Struct
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
@@ -34,8 +34,7 @@ _REST = "rest"
 _FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pin:
+class Pin(Struct, frozen=True, kw_only=True):
     """One entry of a requirement file."""
 
     requirement: str
@@ -43,8 +42,7 @@ class Pin:
     via: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class InstallFile:
+class InstallFile(Struct, frozen=True, kw_only=True):
     """One requirement file: what one call of pip installs from one index. `default` says that it is the default index."""
 
     name: str
@@ -62,8 +60,7 @@ class InstallFile:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KeptOut:
+class KeptOut(Struct, frozen=True, kw_only=True):
     """One component that requirements.txt leaves to another file. `label` is its local version label."""
 
     requirement: str

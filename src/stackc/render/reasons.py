@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 __all__ = ["MANIFEST", "Bound", "bounds", "requirers"]
 
@@ -13,8 +14,7 @@ MANIFEST = "stack.toml"
 _RULE = "rule "
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Bound:
+class Bound(Struct, frozen=True, kw_only=True):
     """One bound of a pin: who states it, and the specifier, empty where any version will do.
 
     `source` is `stack.toml`, a project's name, or the id of a rule, in which case `rule` is set.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stackc.lock.model import Lock
 from stackc.render.layout import root_name
@@ -14,8 +15,7 @@ __all__ = ["Row", "Totals", "values"]
 _UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+class Row(Struct, frozen=True, kw_only=True):
     """One component as it was locked, and what bounds its version."""
 
     name: str
@@ -25,8 +25,7 @@ class Row:
     bounds: tuple[Bound, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Totals:
+class Totals(Struct, frozen=True, kw_only=True):
     """How many projects there are, what the known files weigh, and how many files have no known size."""
 
     packages: int

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import sqlite3
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 __all__ = ["Cache", "CachedPage"]
 
@@ -24,8 +26,7 @@ _SMALL = 64 * 1024
 """Bodies up to this size, in bytes, are kept as they came."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CachedPage:
+class CachedPage(Struct, frozen=True, kw_only=True):
     """One page as it was answered. Times are seconds of the Unix clock; `digest` identifies the body.
 
     `status` is 200 or 404. `fresh_until` is what Cache-Control allows.

@@ -15,13 +15,13 @@ import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 import tomli
+from msgspec import Struct
 from packaging.utils import NormalizedName, parse_wheel_filename
 from packaging.version import Version
 
@@ -39,8 +39,7 @@ _STEM = re.compile(r"[a-z0-9]+(?:\.[0-9]+)*")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CatalogFile:
+class CatalogFile(Struct, frozen=True, kw_only=True):
     """One wheel of an index.
 
     `requires` holds PEP 508 requirements, sorted; it is None where nobody could read them, and such a file cannot be resolved
@@ -82,8 +81,7 @@ class CatalogFile:
         return "".join(f"{name}: {value}\n" for name, value in fields)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CatalogIndex:
+class CatalogIndex(Struct, frozen=True, kw_only=True):
     """What the index at the address `index` listed on `date`: projects by name, the files of each by version."""
 
     index: str

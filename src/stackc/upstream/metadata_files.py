@@ -12,8 +12,9 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from stackc.errors import Finding
 from stackc.loop import Loop
@@ -32,8 +33,7 @@ _FUTILE_PROBES = 4
 """After so many probes of one host that found nothing, and none that did, no more are made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(Struct, frozen=True):
     """No metadata could be had. `lasting` tells that the file is at fault, and not the way to it."""
 
     finding: Finding
@@ -158,8 +158,7 @@ class MetadataSource:
 _KEPT = frozenset({"metadata-version", "name", "version", "requires-python", "requires-dist", "provides-extra", "dynamic"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Query:
+class _Query(Struct, frozen=True):
     file: FileRow
     url: str
     key: str

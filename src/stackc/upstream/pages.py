@@ -9,12 +9,12 @@ import re
 import time
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urljoin
 
 import msgspec
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from stackc.errors import Finding
@@ -33,8 +33,7 @@ _REPLICATION_LAG = 3600.0
 """Seconds after `exclude-newer` from which on a page is believed to list all that was uploaded before it."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class Found(Struct, frozen=True, kw_only=True):
     """A project's candidates, the newest first, and the address of the page, to which theirs are relative.
 
     `credentials` belong to the page's host. `catalog` is the embedded catalog that they come from, None where the index itself
@@ -47,15 +46,13 @@ class Found:
     catalog: CatalogIndex | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(Struct, frozen=True):
     """The index answered that it does not have the project."""
 
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unavailable:
+class Unavailable(Struct, frozen=True):
     """The index could not be asked, or its answer is of no use; the finding says why."""
 
     finding: Finding
@@ -211,8 +208,7 @@ class PageSource:
         return all(candidate.file.upload_time is not None for candidate in candidates)
 
 
-@dataclass(frozen=True, slots=True)
-class _Query:
+class _Query(Struct, frozen=True):
     index: str
     address: str
     credentials: str | None

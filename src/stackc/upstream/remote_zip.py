@@ -10,8 +10,8 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.utils import InvalidWheelFilename, NormalizedName, canonicalize_name, parse_wheel_filename
 
 __all__ = ["MAX_DIRECTORY", "MAX_METADATA", "Fetch", "RemoteZipError", "read_metadata"]
@@ -49,8 +49,7 @@ class RemoteZipError(ValueError):
     """A wheel whose METADATA cannot be read: not a zip, a damaged one, or none that a wheel may be."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     """What the central directory says of one entry."""
 
     name: bytes
@@ -62,8 +61,7 @@ class _Entry:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
+class _Window(Struct, frozen=True):
     """A file behind `fetch`, with its last bytes, from `start`, at hand."""
 
     fetch: Fetch

@@ -9,10 +9,11 @@ from __future__ import annotations
 import random
 import selectors
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct, field
 
 from stackc.loop import Loop
 from stackc.redact import redact_url
@@ -31,8 +32,7 @@ _RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_WAIT = 20.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Response:
+class Response(Struct, frozen=True, kw_only=True):
     """What came back: a status with headers (names in lower case) and the body as sent, or why nothing usable came.
 
     `url` is the address that answered, after redirects. `body` is still encoded as `content-encoding` says. `failure` is None
@@ -50,8 +50,7 @@ class Response:
 Done = Callable[[Response], None]
 
 
-@dataclass(slots=True)
-class _Job:
+class _Job(Struct):
     url: str
     headers: tuple[str, ...]
     done: Done

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 
+from msgspec import Struct, field
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -21,8 +21,7 @@ from stackc.view.metadata import Need, Neutral
 __all__ = ["Crawl"]
 
 
-@dataclass(slots=True)
-class _Project:
+class _Project(Struct):
     bounds: dict[str, str] = field(default_factory=dict)
     extras: set[NormalizedName] = field(default_factory=set)
     versions: Sequence[Version] | None = None

@@ -10,9 +10,9 @@ import datetime as dt
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import InvalidTag, parse_tag
 from packaging.utils import NormalizedName, canonicalize_name
@@ -42,8 +42,7 @@ class Candidate(msgspec.Struct, frozen=True, array_like=True):
     file: FileRow
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(Struct, frozen=True):
     """Why a release that its index lists is not shown to the engine."""
 
     version: Version

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from msgspec import Struct
 from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
@@ -22,8 +23,7 @@ class MetadataError(Exception):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Struct, frozen=True):
     """One requirement as it stands for the target: no marker is left. `extra` is the extra that activates it, if any."""
 
     name: NormalizedName
@@ -38,8 +38,7 @@ class Need:
         return f"{self.name}{extras}{self.specifier}"
 
 
-@dataclass(frozen=True, slots=True)
-class Neutral:
+class Neutral(Struct, frozen=True):
     """What a release needs on the target, and the extras that it offers. `requires_python` is as the file says it."""
 
     needs: tuple[Need, ...]

@@ -9,8 +9,8 @@ Nothing is thereby added to a solution that would not be in it: a rule constrain
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
@@ -22,8 +22,7 @@ __all__ = ["GUARD_PREFIX", "Guard", "ViewRules", "is_guard", "view_rules"]
 GUARD_PREFIX = "stackc-rule-"
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Struct, frozen=True):
     """One clause over two or more projects, and the name of the project that stands for it in the view."""
 
     name: NormalizedName
@@ -31,8 +30,7 @@ class Guard:
     conditions: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ViewRules:
+class ViewRules(Struct, frozen=True):
     """What the matrix asks of the view for one target.
 
     `hidden` gives, per project, the conditions under which a release is not shown, with the rule's id. `guards` gives, per

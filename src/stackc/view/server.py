@@ -6,8 +6,9 @@ import secrets
 import selectors
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from stackc.loop import Loop
 
@@ -18,8 +19,7 @@ _SEND_TIMEOUT = 30.0
 _REASONS = {200: "OK", 404: "Not Found", 405: "Method Not Allowed", 410: "Gone", 502: "Bad Gateway"}
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What the server says to one request."""
 
     status: int

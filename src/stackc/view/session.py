@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import msgspec
+from msgspec import Struct, field
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -30,8 +30,7 @@ _UNUSABLE = Need(canonicalize_name(f"{GUARD_PREFIX}unusable"), "==0")
 """A requirement that nothing meets: like a guard's, its name is the view's own, and no index is ever asked for it."""
 
 
-@dataclass(slots=True)
-class ShownRelease:
+class ShownRelease(Struct):
     """One release as the view shows it: the file behind it, what it needs on the target, and why it cannot be used, if so."""
 
     version: Version
@@ -42,8 +41,7 @@ class ShownRelease:
     waiting: list[Callable[[], None]] | None = None
 
 
-@dataclass(slots=True)
-class ShownProject:
+class ShownProject(Struct):
     """One project as the view shows it. `outcome` is None until its page came."""
 
     name: NormalizedName

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from stackc.errors import Finding, LockError, Place
 from stackc.lock.codec import decode, encode

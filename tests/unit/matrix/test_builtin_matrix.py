@@ -107,4 +107,4 @@ def test_every_distribution_s_names_are_its_own() -> None:
 def test_a_table_is_read_without_the_others() -> None:
     facts = Facts(folder=FACTS)
     assert facts.torches
-    assert sorted(vars(facts)) == ["folder", "torches"]
+    assert sorted(vars(facts)) == ["torches"]
