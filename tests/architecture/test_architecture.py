@@ -20,6 +20,7 @@ SOURCE = Path(stackc.__file__).parent
 CORE = (
     "stackc",
     "stackc.errors",
+    "stackc.layout",
     "stackc.lock",
     "stackc.manifest",
     "stackc.matrix",
@@ -36,6 +37,8 @@ CORE = (
 
 # The modules of core packages that read files: the doors through which manifests, packs, facts and templates come in.
 DOORS = {
+    "stackc.layout",
+    "stackc.lock.stored",
     "stackc.manifest.decode",
     "stackc.matrix.digest",
     "stackc.matrix.facts",

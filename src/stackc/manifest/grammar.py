@@ -8,6 +8,39 @@ from stackc.manifest import reference
 from stackc.manifest.kinds import Text
 from stackc.manifest.model import MatrixVersion
 
+__all__ = [
+    "ARGUMENT",
+    "BASE_IMAGE",
+    "COPIED",
+    "CUDA",
+    "DAY",
+    "DRIVER",
+    "EXPRESSION",
+    "EXTRA",
+    "FOLDER_HINT",
+    "FOLDER_PATTERN",
+    "GLIBC",
+    "GPU",
+    "INDEX_NAME",
+    "INDEX_URL",
+    "MODULE",
+    "MOMENT",
+    "PACK",
+    "PIP_VERSION",
+    "PROJECT",
+    "PROJECT_HINT",
+    "PROJECT_PATTERN",
+    "PYTHON",
+    "REASON",
+    "RULE",
+    "SERVED",
+    "STACK_NAME",
+    "SYSTEM_PACKAGE",
+    "TARGET_NAME",
+    "TOOL",
+    "WORKDIR",
+]
+
 PROJECT_PATTERN = "[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 PROJECT_HINT = "a name holds ASCII letters, digits, `-`, `_` and `.`, and begins and ends with a letter or digit"
 FOLDER_PATTERN = "[a-z0-9][a-z0-9_-]{0,99}"
