@@ -35,8 +35,9 @@ _LONGEST_WAIT = 20.0
 class Response(Struct, frozen=True, kw_only=True):
     """What came back: a status with headers (names in lower case) and the body as sent, or why nothing usable came.
 
-    `url` is the address that answered, after redirects. `body` is still encoded as `content-encoding` says. `failure` is None
-    where an answer arrived whole. `unreachable` says that no connection came about: no such host, refused, or no answer.
+    `url` is the address that answered, after redirects and without credentials. `body` is still encoded as `content-encoding`
+    says. `failure` is None where an answer arrived whole. `unreachable` says that no connection came about: no such host,
+    refused, or no answer.
     """
 
     url: str
@@ -55,6 +56,7 @@ class _Job(Struct):
     headers: tuple[str, ...]
     done: Done
     credentials: str | None
+    answered: str = ""
     attempt: int = 1
     chunks: list[bytes] = field(default_factory=list)
     length: int = 0
@@ -164,7 +166,7 @@ class Transfers:
     def _end(self, easy: pycurl.Curl, error: tuple[int, str] | None) -> None:
         job = self._jobs.pop(easy)
         status = easy.getinfo(self._curl.RESPONSE_CODE)
-        job.url = easy.getinfo(self._curl.EFFECTIVE_URL)
+        job.answered = split_credentials(easy.getinfo(self._curl.EFFECTIVE_URL))[0]
         self._multi.remove_handle(easy)
         self._idle.append(easy)
         if (error or status in _RETRIED_STATUS) and job.attempt < self._settings.attempts and not self._hopeless(error):
@@ -195,7 +197,7 @@ class Transfers:
 
     def _response(self, job: _Job, status: int, error: tuple[int, str] | None) -> Response:
         if error is None:
-            return Response(url=job.url, status=status, headers=job.received, body=b"".join(job.chunks))
+            return Response(url=job.answered, status=status, headers=job.received, body=b"".join(job.chunks))
         curl = self._curl
         unreachable = error[0] in {
             curl.E_COULDNT_RESOLVE_HOST,
@@ -204,7 +206,7 @@ class Transfers:
             curl.E_OPERATION_TIMEDOUT,
         }
         return Response(
-            url=job.url, status=status, failure=_explain(job, error, status), unreachable=unreachable and not status
+            url=job.answered, status=status, failure=_explain(job, error, status), unreachable=unreachable and not status
         )
 
     def _finish(self, job: _Job, response: Response) -> None:
@@ -232,7 +234,8 @@ def _receive_header(job: _Job, line: bytes) -> None:
 
 def _explain(job: _Job, error: tuple[int, str], status: int) -> str:
     """Return libcurl's own words, without addresses or credentials, and how far the answer had come."""
-    host = urlsplit(job.url).hostname or redact_url(job.url)
+    url = job.answered or job.url
+    host = urlsplit(url).hostname or redact_url(url)
     if job.length > LARGEST_BODY:
         return f"the answer is longer than {LARGEST_BODY // 1024 // 1024} MiB"
     detail = f"{error[1] or 'transfer failed'} (libcurl {error[0]})"
@@ -297,9 +300,11 @@ def fetch_range(url: str, start: int, end: int, settings: NetworkSettings, crede
             raise OSError(_explain(job, (error.args[0], error.args[1]), 0)) from error
     status = easy.getinfo(pycurl.RESPONSE_CODE)
     easy.close()
-    total = job.received.get("content-range", "").rpartition("/")[2]
+    got, _, total = job.received.get("content-range", "").partition("/")
     if status != 206 or not total.isdigit():
         raise OSError(f"{redact_url(url)}: answered {status} to a range request")
+    if got.split() != ["bytes", f"{start}-{end - 1}"] or job.length != end - start:
+        raise OSError(f"{redact_url(url)}: answered with another range than the one asked for")
     return b"".join(job.chunks), int(total)
 
 
