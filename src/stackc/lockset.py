@@ -99,9 +99,9 @@ def _tool(name: NormalizedName, release: ChosenRelease) -> Package:
 
 def _chosen(pins: Mapping[NormalizedName, Version], found: Resolution) -> dict[NormalizedName, ChosenRelease]:
     shown = {name: found.projects[name].releases[version] for name, version in sorted(pins.items())}
-    bare = [release.file.filename for release in shown.values() if release.file.hashes.sha256 is None]
+    bare = [name for name, release in shown.items() if release.file.hashes.sha256 is None]
     if bare:
-        raise UpstreamError(_without_hash(name) for name in bare)
+        raise UpstreamError(_without_hash(shown[name].file.filename, found.projects[name].index) for name in bare)
     return {name: _choice(release, found.projects[name].index) for name, release in shown.items()}
 
 
@@ -124,10 +124,10 @@ def _choice(release: ShownRelease, index: str) -> ChosenRelease:
     )
 
 
-def _without_hash(filename: str) -> Finding:
+def _without_hash(filename: str, index: str) -> Finding:
     return Finding(
         code="S324",
-        message=f"the index gives no sha256 for `{filename}`, and a lock without it could not be trusted",
+        message=f"index `{index}` gives no sha256 for `{filename}`, and a lock without it could not be trusted",
         hint="ask for another version, or look the project up on an index that lists hashes",
     )
 
