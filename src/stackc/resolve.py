@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import selectors
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -171,7 +172,7 @@ class Resolver:
 
     @contextmanager
     def _running(self, url: str) -> Iterator[Running]:
-        with tempfile.TemporaryDirectory(prefix="stackc-", ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(prefix="stackc-", dir=_memory(), ignore_cleanup_errors=True) as folder:
             question = Question(
                 index_url=url,
                 requirements=self._plan.requirements(),
@@ -242,6 +243,12 @@ class Resolver:
             releases=self.session.releases_known,
             waiting=self._transfers.waiting,
         )
+
+
+def _memory() -> Path | None:
+    """Return a folder that is held in memory, if the system has one: an engine writes hundreds of small files for one run."""
+    shared = Path("/dev/shm")  # noqa: S108 (only mkdtemp creates in it)
+    return shared if os.access(shared, os.W_OK | os.X_OK) else None
 
 
 def _unavailable(project: ShownProject) -> bool:

@@ -99,12 +99,27 @@ class MetadataReader:
     def _holds(self, condition: str, extra: str) -> bool:
         key = (condition, extra)
         if key not in self._verdicts:
-            only = _ONLY_EXTRA.fullmatch(condition)
-            if only is not None:
-                self._verdicts[key] = bool(extra) and canonicalize_name(only[1] or only[2]) == extra
-            else:
-                self._verdicts[key] = _evaluated(condition, {**self._environment, "extra": extra})
+            clauses = _conjuncts(condition)
+            self._verdicts[key] = (
+                self._evaluate(condition, extra)
+                if len(clauses) == 1
+                else all([self._holds(clause, extra) for clause in clauses])  # noqa: C419 (each must be readable)
+            )
         return self._verdicts[key]
+
+    def _evaluate(self, condition: str, extra: str) -> bool:
+        only = _ONLY_EXTRA.fullmatch(condition)
+        if only is not None:
+            return bool(extra) and canonicalize_name(only[1] or only[2]) == extra
+        return _evaluated(condition, {**self._environment, "extra": extra})
+
+
+def _conjuncts(condition: str) -> list[str]:
+    """Split a marker that is a plain conjunction: its parts recur from project to project, and each is judged once."""
+    if "(" in condition or " or " in condition:
+        return [condition]
+    clauses = [clause.strip() for clause in condition.split(" and ")]
+    return clauses if all(len(clause.split()) == 3 for clause in clauses) else [condition]
 
 
 def headers_of(text: str) -> Iterator[tuple[str, str]]:

@@ -298,9 +298,10 @@ def _page_of(name: NormalizedName, versions: Iterable[str]) -> Answer:
 
 
 def _neutral_file(name: NormalizedName, version: str) -> str:
-    """Return one file's JSON. Normalized names and versions hold nothing that JSON escapes, and of a URL's signs only `+` and `!`.
+    """Return one file's JSON.
 
-    Every engine demands a hash, and none will see the file that it would be of: archives are refused.
+    Normalized names and versions hold nothing that JSON escapes, and of what an address escapes only `+` and `!`. Every engine
+    demands a hash, and none will see the file that it would be of: archives are refused.
     """
     filename = f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
     url = f"../../files/{name}/{version}/{filename}".replace("+", "%2B").replace("!", "%21")
