@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -301,14 +302,13 @@ def _neutral_file(name: NormalizedName, version: str) -> str:
     """Return one file's JSON.
 
     Normalized names and versions hold nothing that JSON escapes, and of what an address escapes only `+` and `!`. Every engine
-    demands a hash, and none will see the file that it would be of: archives are refused.
+    demands a hash, and none will see the file that it would be of: archives are refused. But each file needs a hash of its
+    own: uv takes the metadata of one file for that of every other with the same hash.
     """
     filename = f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
     url = f"../../files/{name}/{version}/{filename}".replace("+", "%2B").replace("!", "%21")
-    return f'{{"filename":"{filename}","url":"{url}","hashes":{{"sha256":"{_NO_HASH}"}},"core-metadata":true}}'
-
-
-_NO_HASH = "0" * 64
+    digest = hashlib.sha256(filename.encode()).hexdigest()
+    return f'{{"filename":"{filename}","url":"{url}","hashes":{{"sha256":"{digest}"}},"core-metadata":true}}'
 
 
 def _metadata_body(name: str, version: str, needs: Iterable[Need]) -> bytes:
