@@ -17,7 +17,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from stackc.engine.model import Answer, Engine, Failed, Question, Running, Solved
-from stackc.errors import EngineError, Finding, UpstreamError
+from stackc.errors import EngineError, Finding, NoSolutionError, UpstreamError
 from stackc.loop import Loop
 from stackc.plan import Plan
 from stackc.upstream.cache import Cache
@@ -221,8 +221,10 @@ class Resolver:
         shown = [version for version in self.session.projects[name].releases if requirement.specifier.contains(version)]
         if preferred in shown:
             return preferred
+        if not shown and self.session.failures:
+            raise UpstreamError(dict.fromkeys(self.session.failures))
         if not shown:
-            raise UpstreamError(_no_tool(requirement, self.session.failures))
+            raise NoSolutionError(_no_tool(requirement, self._plan.index_of(name)))
         return max(shown, key=lambda version: (not version.is_prerelease, version))
 
     def _complete(self, pins: Mapping[NormalizedName, Version]) -> None:
@@ -264,13 +266,9 @@ def _engine_failed(name: str, answer: Failed) -> Finding:
     )
 
 
-def _no_tool(requirement: Requirement, failures: list[Finding]) -> Finding:
-    return (
-        failures[0]
-        if failures
-        else Finding(
-            code="S304",
-            message=f"no release of `{requirement}` fits the target, and the image needs one before its first step",
-            hint="widen `pip` or `build-tools` in `[image]`",
-        )
+def _no_tool(requirement: Requirement, index: str) -> Finding:
+    return Finding(
+        code="S304",
+        message=f"index `{index}` has no release of `{requirement}` for the target, which the image needs before its first step",
+        hint="widen `pip` or `build-tools` in `[image]`, or let an index that has it serve the project",
     )
