@@ -12,11 +12,11 @@ from msgspec.structs import replace
 
 __all__ = ["Cache", "CachedPage"]
 
-_SCHEMA = 3
+_SCHEMA = 4
 _TABLES = """
 CREATE TABLE pages (
     url TEXT PRIMARY KEY, etag TEXT, modified TEXT, fetched REAL, fresh_until REAL, status INTEGER, type TEXT,
-    encoding TEXT, digest TEXT, body BLOB
+    encoding TEXT, digest TEXT, base TEXT, body BLOB
 ) WITHOUT ROWID;
 CREATE TABLE curated (url TEXT, curation TEXT, digest TEXT, candidates BLOB, PRIMARY KEY (url, curation)) WITHOUT ROWID;
 CREATE TABLE metadata (file TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID;
@@ -29,7 +29,8 @@ _SMALL = 64 * 1024
 class CachedPage(Struct, frozen=True, kw_only=True):
     """One page as it was answered. Times are seconds of the Unix clock; `digest` identifies the body.
 
-    `status` is 200 or 404. `fresh_until` is what Cache-Control allows.
+    `status` is 200 or 404. `fresh_until` is what Cache-Control allows. `base` is the address that answered, after redirects:
+    the addresses of files are relative to it.
     """
 
     url: str
@@ -41,6 +42,7 @@ class CachedPage(Struct, frozen=True, kw_only=True):
     content_type: str
     encoding: str
     digest: str
+    base: str
 
 
 class Cache:
@@ -60,11 +62,11 @@ class Cache:
         if url in self._fresh_pages:
             return self._fresh_pages[url][0]
         row = self._connection.execute(
-            "SELECT status, etag, modified, fetched, fresh_until, type, encoding, digest FROM pages WHERE url = ?", (url,)
+            "SELECT status, etag, modified, fetched, fresh_until, type, encoding, digest, base FROM pages WHERE url = ?", (url,)
         ).fetchone()
         if row is None:
             return None
-        status, etag, modified, fetched, fresh_until, content_type, encoding, digest = row
+        status, etag, modified, fetched, fresh_until, content_type, encoding, digest, base = row
         return CachedPage(
             url=url,
             status=status,
@@ -75,6 +77,7 @@ class Cache:
             content_type=content_type,
             encoding=encoding,
             digest=digest,
+            base=base,
         )
 
     def body(self, url: str) -> bytes:
@@ -91,8 +94,8 @@ class Cache:
             body, page = gzip.compress(body, 1, mtime=0), replace(page, encoding="gzip")
         self._fresh_pages[page.url] = (page, body)
         validators = (page.url, page.etag, page.modified, page.fetched, page.fresh_until)
-        content = (page.status, page.content_type, page.encoding, page.digest, body)
-        self._hold("INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", *validators, *content)
+        content = (page.status, page.content_type, page.encoding, page.digest, page.base, body)
+        self._hold("INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", *validators, *content)
 
     def refresh_page(self, url: str, *, fetched: float, fresh_until: float) -> None:
         """Note that the index confirmed a page (304)."""

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -34,7 +34,7 @@ _REPLICATION_LAG = 3600.0
 
 
 class Found(Struct, frozen=True, kw_only=True):
-    """A project's candidates, the newest first, and the address of the page, to which theirs are relative.
+    """A project's candidates, the newest first, and the address that answered, to which theirs are relative.
 
     `credentials` belong to the page's host. `catalog` is the embedded catalog that they come from, None where the index itself
     (or the cache) answered.
@@ -106,8 +106,8 @@ class PageSource:
         url = f"{bare.rstrip('/')}/{quote(project)}/"
         cached = self._cache.page(url)
         if cached is not None and cached.status == 200:
-            rows = decode_page(self._cache.body(url), content_type=cached.content_type, url=cached.url)
-            return {row.filename: urljoin(cached.url, row.url) for row in rows}
+            rows = decode_page(self._cache.body(url), content_type=cached.content_type, url=cached.base)
+            return {row.filename: urljoin(cached.base, row.url) for row in rows}
         known = catalog.find(bare)
         listed = known.projects.get(project, ()) if known is not None else ()
         return {file.name: _catalog_row(known, file).url for file in listed if known is not None}
@@ -118,7 +118,7 @@ class PageSource:
         cached = self._cache.page(url)
         if cached is None or cached.status != 200:
             return []
-        rows = decode_page(self._cache.body(url), content_type=cached.content_type, url=cached.url)
+        rows = decode_page(self._cache.body(url), content_type=cached.content_type, url=cached.base)
         return [(str(found.version), found.reason) for found in self._curation.rejections(project, rows)]
 
     def _ask(self, query: _Query, cached: CachedPage | None) -> None:
@@ -162,7 +162,7 @@ class PageSource:
             return Unavailable(findings[0])
         page = _page(query, response, response.body)
         self._cache.store_page(page, response.body)
-        return Found(url=page.url, candidates=self._curate(query, page, rows), credentials=query.credentials)
+        return _known(query, page, self._curate(query, page, rows))
 
     def _stand_in(self, query: _Query, cached: CachedPage | None, response: Response) -> PageOutcome:
         """Answer for an index that cannot be reached: from an old page if the catalog knows the index too, or the catalog."""
@@ -191,7 +191,7 @@ class PageSource:
         kept = self._cache.curated(query.url, self._key, page.digest)
         if kept is not None:
             return _decoder()(kept)
-        rows = decode_page(self._cache.body(query.url), content_type=page.content_type, url=page.url)
+        rows = decode_page(self._cache.body(query.url), content_type=page.content_type, url=page.base)
         return self._curate(query, page, rows)
 
     def _curate(self, query: _Query, page: CachedPage, rows: list[FileRow]) -> list[Candidate]:
@@ -200,12 +200,15 @@ class PageSource:
         return candidates
 
     def _fresh(self, page: CachedPage, candidates: list[Candidate]) -> bool:
-        """Say whether a page may be used without asking: within its max-age, or complete for a cut-off in the past."""
+        """Say whether a page may be used without asking: within its max-age, or complete for a cut-off in the past.
+
+        Only a page that gives moments of upload is ever complete: without them, whatever is added later counts as old.
+        """
         if time.time() < page.fresh_until:
             return True
         if self._complete_after is None or page.fetched < self._complete_after:
             return False
-        return all(candidate.file.upload_time is not None for candidate in candidates)
+        return bool(candidates) and all(candidate.file.upload_time is not None for candidate in candidates)
 
 
 class _Query(Struct, frozen=True):
@@ -237,7 +240,8 @@ def _catalog_row(known: CatalogIndex, file: CatalogFile) -> FileRow:
 def _known(query: _Query, page: CachedPage, candidates: list[Candidate]) -> PageOutcome:
     if page.status != 200:
         return Absent(page.url)
-    return Found(url=page.url, candidates=candidates, credentials=query.credentials)
+    same_host = urlsplit(page.base)[:2] == urlsplit(query.url)[:2]
+    return Found(url=page.base, candidates=candidates, credentials=query.credentials if same_host else None)
 
 
 def _decoded(response: Response) -> bytes:
@@ -264,6 +268,7 @@ def _page(query: _Query, response: Response, body: bytes) -> CachedPage:
         content_type=headers.get("content-type", ""),
         encoding=headers.get("content-encoding", "").lower(),
         digest=hashlib.sha256(body).hexdigest(),
+        base=response.url,
     )
 
 
