@@ -269,6 +269,6 @@ def _engine_failed(name: str, answer: Failed) -> Finding:
 def _no_tool(requirement: Requirement, index: str) -> Finding:
     return Finding(
         code="S304",
-        message=f"index `{index}` has no release of `{requirement}` for the target, which the image needs before its first step",
+        message=f"index `{index}` has no release of `{requirement}` for the target, and the image needs one first",
         hint="widen `pip` or `build-tools` in `[image]`, or let an index that has it serve the project",
     )

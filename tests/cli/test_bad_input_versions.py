@@ -263,7 +263,7 @@ def test_an_index_without_the_images_tools_is_told(tmp_path: Path, tool: str) ->
     assert failed(tmp_path, universe, component("base")) == Outcome(
         3,
         "",
-        f"error[S304]: index `pypi` has no release of `{tool}` for the target, which the image needs before its first step\n"
+        f"error[S304]: index `pypi` has no release of `{tool}` for the target, and the image needs one first\n"
         "\n"
         "hint: widen `pip` or `build-tools` in `[image]`, or let an index that has it serve the project\n",
     )
