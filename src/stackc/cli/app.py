@@ -13,8 +13,9 @@ from stackc import __version__
 __all__ = ["run", "stackc"]
 
 _EPILOG = """\b
-Exit status: 0 fine, 1 the answer is no (drift, or a lock that does not prove), 2 usage or manifest,
-3 no solution, 4 an engine or index could not run, 5 a bug, 130 interrupted.
+Exit status: 0 fine, 1 the answer is no (drift, or a lock that does not
+prove), 2 usage or manifest, 3 no solution, 4 an engine or index could not
+run, 5 a bug, 130 interrupted. STACKC_CACHE moves the cache.
 """
 
 _manifest = click.option(
@@ -34,9 +35,10 @@ def stackc() -> None:
     """Compile the whole dependency chain of a GPU image from one stack.toml.
 
     \b
-    edit stack.toml      versions, indexes and install order of every component
-    stackc compile       resolve, check against the compatibility matrix, prove, and write locks/TARGET/
-    git diff locks/      review what moved, and commit it
+    edit stack.toml   versions, indexes and install order of the components
+    stackc compile    resolve, check by the compatibility matrix, prove,
+                      and write locks/TARGET/
+    git diff locks/   review what moved, and commit it
     docker build -f locks/TARGET/Dockerfile .
     """  # noqa: D301 (\b is click's own mark)
 

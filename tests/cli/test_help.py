@@ -1,0 +1,59 @@
+"""`--help` of every command, compared whole with the files beside this one, and how a wrong command line ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+
+import stackc
+from stackc.cli.app import stackc as commands
+from support.cli import Desk, Outcome
+
+HELP = Path(__file__).with_name("help")
+
+
+def command_lines(command: click.Command, words: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    inner = command.commands.values() if isinstance(command, click.Group) else ()
+    return [words, *(line for each in inner for line in command_lines(each, (*words, str(each.name))))]
+
+
+def name_of(words: tuple[str, ...]) -> str:
+    return "-".join(("stackc", *words))
+
+
+@pytest.mark.parametrize("words", command_lines(commands), ids=name_of)
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_is_as_written_down(tmp_path: Path, words: tuple[str, ...], option: str) -> None:
+    expected = (HELP / f"{name_of(words)}.txt").read_text(encoding="utf-8")
+    assert Desk(tmp_path).run(*words, option, COLUMNS="80") == Outcome(0, expected, "")
+
+
+def test_no_help_is_written_down_of_a_command_that_is_gone() -> None:
+    assert sorted(path.stem for path in HELP.iterdir()) == sorted(map(name_of, command_lines(commands)))
+
+
+def test_the_version_is_told(tmp_path: Path) -> None:
+    assert Desk(tmp_path).run("--version") == Outcome(0, f"stackc {stackc.__version__}\n", "")
+
+
+def test_without_a_command_the_help_is_shown_and_the_exit_status_is_2(tmp_path: Path) -> None:
+    told = Desk(tmp_path).run(COLUMNS="80")
+    assert told == Outcome(2, "", (HELP / "stackc.txt").read_text(encoding="utf-8"))
+
+
+def test_an_unknown_command_is_a_mistake_of_usage(tmp_path: Path) -> None:
+    told = Desk(tmp_path).run("compil")
+    assert (told.status, told.stdout) == (2, "")
+    assert told.stderr.startswith(
+        "Usage: stackc [OPTIONS] COMMAND [ARGS]...\nTry 'stackc --help' for help.\n\nError: No such command"
+    )
+
+
+@pytest.mark.parametrize("words", [("compile",), ("check",), ("export", "pylock")], ids=" ".join)
+def test_an_unknown_option_is_a_mistake_of_usage(tmp_path: Path, words: tuple[str, ...]) -> None:
+    told = Desk(tmp_path).run(*words, "--frobnicate")
+    assert (told.status, told.stdout) == (2, "")
+    assert told.stderr.startswith(f"Usage: stackc {' '.join(words)} [OPTIONS]")
+    assert told.stderr.splitlines()[-1].startswith("Error: No such option")
