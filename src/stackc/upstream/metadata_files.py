@@ -6,12 +6,16 @@ where it says so (PEP 643), and a build is never started.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
+import re
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -65,7 +69,9 @@ class MetadataSource:
             done(known)
             return
         query = _Query(file, url, key, done, credentials)
-        if not file.filename.endswith(".whl"):
+        if self._settings.offline:
+            done(Unreadable(_not_cached(query), lasting=False))
+        elif not file.filename.endswith(".whl"):
             self._ask(query, url, self._sdist_came)
         elif file.core_metadata or self._worth_probing(url):
             self._ask(query, f"{url}.metadata", self._sidecar_came)
@@ -84,25 +90,35 @@ class MetadataSource:
         return self._probes.get(urlsplit(url).netloc, 0) < _FUTILE_PROBES
 
     def _sidecar_came(self, query: _Query, response: Response) -> None:
-        host = urlsplit(query.url).netloc
         if response.failure is not None or response.status >= 500:
             query.done(_unreachable(query, response))
         elif response.status == 200:
-            self._probes[host] = -1_000_000
-            self._check_sidecar(query, _body(response))
+            self._check_sidecar(query, response)
         elif query.file.core_metadata is False or response.status in {403, 404}:
-            self._probes[host] = self._probes.get(host, 0) + 1
+            self._count_futile(query)
             self._read_ranges(query)
         else:
             query.done(_unreachable(query, response))
 
-    def _check_sidecar(self, query: _Query, body: bytes) -> None:
+    def _check_sidecar(self, query: _Query, response: Response) -> None:
         promised = query.file.core_metadata
-        found = hashlib.sha256(body).hexdigest()
-        if isinstance(promised, Hashes) and promised.sha256 is not None and promised.sha256.lower() != found:
-            query.done(Unreadable(_wrong_digest(query, promised.sha256, found), lasting=False))
-            return
-        self._accept(query, body)
+        body = _body(response)
+        if isinstance(promised, Hashes) and promised.sha256 is not None:
+            found = hashlib.sha256(body).hexdigest()
+            if promised.sha256.lower() == found:
+                self._accept(query, body)
+            else:
+                query.done(Unreadable(_wrong_digest(query, promised.sha256, found), lasting=False))
+        elif _is_metadata(body):
+            self._probes[urlsplit(query.url).netloc] = -1_000_000
+            self._accept(query, body)
+        else:  # such as a page that says politely that there is nothing
+            self._count_futile(query)
+            self._read_ranges(query)
+
+    def _count_futile(self, query: _Query) -> None:
+        host = urlsplit(query.url).netloc
+        self._probes[host] = self._probes.get(host, 0) + 1
 
     def _accept(self, query: _Query, body: bytes) -> None:
         try:
@@ -116,9 +132,6 @@ class MetadataSource:
         query.done(header)
 
     def _read_ranges(self, query: _Query) -> None:
-        if self._settings.offline:
-            query.done(Unreadable(_not_cached(query), lasting=False))
-            return
         self._pool = self._pool or ThreadPoolExecutor(8, thread_name_prefix="stackc-ranges")
         self._pool.submit(self._read_in_thread, query)
 
@@ -146,13 +159,18 @@ class MetadataSource:
         if response.failure is not None or response.status != 200:
             query.done(_unreachable(query, response))
             return
-        if query.file.hashes.sha256 not in {None, hashlib.sha256(response.body).hexdigest()}:
-            query.done(Unreadable(_wrong_digest(query, query.file.hashes.sha256 or "", "another"), lasting=False))
+        promised = query.file.hashes.sha256
+        bodies = {hashlib.sha256(body).hexdigest(): body for body in (_body(response), response.body)}
+        body = bodies.get(promised.lower()) if promised is not None else response.body
+        if promised is not None and body is None:
+            query.done(Unreadable(_wrong_digest(query, promised, hashlib.sha256(response.body).hexdigest()), lasting=False))
             return
         try:
-            self._accept(query, _static_pkg_info(query.file.filename, response.body))
+            pkg_info = _static_pkg_info(query.file.filename, body or b"")
         except ValueError as error:
             query.done(Unreadable(_broken(query, str(error)), lasting=True))
+        else:
+            self._accept(query, pkg_info)
 
 
 _KEPT = frozenset({"metadata-version", "name", "version", "requires-python", "requires-dist", "provides-extra", "dynamic"})
@@ -167,20 +185,26 @@ class _Query(Struct, frozen=True):
 
 
 def _body(response: Response) -> bytes:
+    """Return a body as it was before the server compressed it; one that is not compressed as it says, as it came."""
     if response.headers.get("content-encoding", "").lower() == "gzip":
-        import gzip
-
-        return gzip.decompress(response.body)
+        with suppress(OSError, EOFError, zlib.error):
+            return gzip.decompress(response.body)
     return response.body
+
+
+def _is_metadata(body: bytes) -> bool:
+    """Say whether a body that nothing vouches for can be core metadata at all."""
+    fields = {field for field, _ in headers_of(body.decode("utf-8", errors="replace"))}
+    return fields.issuperset(("name", "version"))
 
 
 def _static_pkg_info(filename: str, body: bytes) -> bytes:
     """Return an sdist's PKG-INFO if its requirements are static (PEP 643). Raises ValueError otherwise."""
     text = _pkg_info(filename, body)
-    fields = list(headers_of(text.decode("utf-8")))
+    fields = list(headers_of(text.decode("utf-8", errors="replace")))
     version = next((value for field, value in fields if field == "metadata-version"), "1.0")
     dynamic = {value.lower() for field, value in fields if field == "dynamic"}
-    if tuple(map(int, version.split("."))) < (2, 2) or "requires-dist" in dynamic:
+    if not re.fullmatch(r"2\.[2-9]|2\.\d\d+|[3-9]\.\d+", version) or "requires-dist" in dynamic:
         raise ValueError(
             "the requirements of this sdist are known only after a build: its PKG-INFO does not fix them (PEP 643)"
         )
@@ -191,14 +215,16 @@ def _pkg_info(filename: str, body: bytes) -> bytes:
     try:
         if filename.endswith(".zip"):
             with zipfile.ZipFile(io.BytesIO(body)) as archive:
-                name = min(name for name in archive.namelist() if name.count("/") == 1 and name.endswith("/PKG-INFO"))
-                return archive.read(name)[:_LARGEST_PKG_INFO]
+                for name in sorted(archive.namelist()):
+                    if name.count("/") == 1 and name.endswith("/PKG-INFO"):
+                        return archive.open(name).read(_LARGEST_PKG_INFO)
+                raise ValueError("the sdist has no PKG-INFO")
         with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as archive:
             for member in archive:
                 if member.isfile() and member.name.count("/") == 1 and member.name.endswith("/PKG-INFO"):
                     extracted = archive.extractfile(member)
                     return extracted.read(_LARGEST_PKG_INFO) if extracted else b""
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise ValueError(f"the sdist cannot be unpacked: {error}") from error
     raise ValueError("the sdist has no PKG-INFO")
 

@@ -35,7 +35,8 @@ def ship(folder: Path, monkeypatch: pytest.MonkeyPatch, *, index: str, sha256: s
 
 
 def get(tools: Bench, index: str, project: str = "demo") -> PageOutcome:
-    return tools.ask(partial(tools.pages.get, "cu", index, name_of(project)))
+    outcome: PageOutcome = tools.ask(partial(tools.pages.get, "cu", index, name_of(project)))
+    return outcome
 
 
 def test_the_catalog_stands_in_for_an_index_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
