@@ -6,6 +6,7 @@ import gzip
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,15 +14,16 @@ from msgspec.structs import replace
 __all__ = ["Cache", "CachedPage"]
 
 _SCHEMA = 4
-_TABLES = """
-CREATE TABLE pages (
+_TABLES = (
+    """CREATE TABLE pages (
     url TEXT PRIMARY KEY, etag TEXT, modified TEXT, fetched REAL, fresh_until REAL, status INTEGER, type TEXT,
     encoding TEXT, digest TEXT, base TEXT, body BLOB
-) WITHOUT ROWID;
-CREATE TABLE curated (url TEXT, curation TEXT, digest TEXT, candidates BLOB, PRIMARY KEY (url, curation)) WITHOUT ROWID;
-CREATE TABLE metadata (file TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID;
-CREATE TABLE notes (name TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID;
-"""
+) WITHOUT ROWID""",
+    "CREATE TABLE curated (url TEXT, curation TEXT, digest TEXT, candidates BLOB, PRIMARY KEY (url, curation)) WITHOUT ROWID",
+    "CREATE TABLE metadata (file TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID",
+    "CREATE TABLE notes (name TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID",
+    f"PRAGMA user_version = {_SCHEMA}",
+)
 _SMALL = 64 * 1024
 """Bodies up to this size, in bytes, are kept as they came."""
 
@@ -46,14 +48,16 @@ class CachedPage(Struct, frozen=True, kw_only=True):
 
 
 class Cache:
-    """One SQLite file; a broken or foreign one is set aside and begun anew, since all in it can be fetched again.
+    """One SQLite file; a broken or foreign one is thrown away and begun anew, since all in it can be fetched again.
 
     What is stored is held back until `close`, which writes it in one short transaction: runs side by side do not wait for each
-    other. Without a `path` the cache lives in memory alone.
+    other longer than `patience`, in seconds. Without a `path` the cache lives in memory alone.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self._connection = _open(path)
+    def __init__(self, path: Path | None, *, patience: float = 10.0) -> None:
+        self._path = path
+        self._connection = _open(path, patience)
+        self._broken = False
         self._held: list[tuple[str, tuple[object, ...]]] = []
         self._fresh_pages: dict[str, tuple[CachedPage, bytes]] = {}
 
@@ -61,9 +65,9 @@ class Cache:
         """Return what is known of a page, without its body."""
         if url in self._fresh_pages:
             return self._fresh_pages[url][0]
-        row = self._connection.execute(
-            "SELECT status, etag, modified, fetched, fresh_until, type, encoding, digest, base FROM pages WHERE url = ?", (url,)
-        ).fetchone()
+        row = self._row(
+            "SELECT status, etag, modified, fetched, fresh_until, type, encoding, digest, base FROM pages WHERE url = ?", url
+        )
         if row is None:
             return None
         status, etag, modified, fetched, fresh_until, content_type, encoding, digest, base = row
@@ -80,12 +84,15 @@ class Cache:
             base=base,
         )
 
-    def body(self, url: str) -> bytes:
-        """Return the decoded body of a page that `page` knows."""
+    def body(self, url: str) -> bytes | None:
+        """Return the decoded body of a page that `page` knows; None where the file is too broken to tell."""
         if url in self._fresh_pages:
             page, body = self._fresh_pages[url]
             return gzip.decompress(body) if page.encoding == "gzip" else body
-        body, encoding = self._connection.execute("SELECT body, encoding FROM pages WHERE url = ?", (url,)).fetchone()
+        row = self._row("SELECT body, encoding FROM pages WHERE url = ?", url)
+        if row is None:
+            return None
+        body, encoding = row
         return gzip.decompress(body) if encoding == "gzip" else bytes(body)
 
     def store_page(self, page: CachedPage, body: bytes) -> None:
@@ -103,9 +110,7 @@ class Cache:
 
     def curated(self, url: str, curation: str, digest: str) -> bytes | None:
         """Return what a curation made of the page with this digest."""
-        row = self._connection.execute(
-            "SELECT candidates FROM curated WHERE url = ? AND curation = ? AND digest = ?", (url, curation, digest)
-        ).fetchone()
+        row = self._row("SELECT candidates FROM curated WHERE url = ? AND curation = ? AND digest = ?", url, curation, digest)
         return row[0] if row else None
 
     def store_curated(self, url: str, curation: str, digest: str, candidates: bytes) -> None:
@@ -114,7 +119,7 @@ class Cache:
 
     def metadata(self, file: str) -> str | None:
         """Return the header of the core metadata of a file; `file` is its sha256, since files never change."""
-        row = self._connection.execute("SELECT text FROM metadata WHERE file = ?", (file,)).fetchone()
+        row = self._row("SELECT text FROM metadata WHERE file = ?", file)
         return row[0] if row else None
 
     def store_metadata(self, file: str, text: str) -> None:
@@ -123,7 +128,7 @@ class Cache:
 
     def note(self, name: str) -> str | None:
         """Return a small text kept under a name."""
-        row = self._connection.execute("SELECT text FROM notes WHERE name = ?", (name,)).fetchone()
+        row = self._row("SELECT text FROM notes WHERE name = ?", name)
         return row[0] if row else None
 
     def store_note(self, name: str, text: str) -> None:
@@ -132,39 +137,68 @@ class Cache:
 
     def close(self) -> None:
         """Write all that was stored; a full disk or a read-only folder costs the cache, not the run."""
-        with suppress(sqlite3.OperationalError), self._connection:
-            for statement, values in self._held:
-                self._connection.execute(statement, values)
+        try:
+            with self._connection:
+                for statement, values in self._held:
+                    self._connection.execute(statement, values)
+        except sqlite3.OperationalError:
+            pass
+        except sqlite3.DatabaseError:
+            self._broken = True
         self._connection.close()
+        if self._broken and self._path is not None:
+            _throw_away(self._path)
 
     def _hold(self, statement: str, *values: object) -> None:
         self._held.append((statement, values))
 
+    def _row(self, query: str, *values: str) -> tuple[Any, ...] | None:
+        """Return the one row of a query; what a broken file cannot tell is not there."""
+        try:
+            row: tuple[Any, ...] | None = self._connection.execute(query, values).fetchone()
+        except sqlite3.DatabaseError:
+            self._broken = True
+            return None
+        return row
 
-def _open(path: Path | None) -> sqlite3.Connection:
+
+def _open(path: Path | None, patience: float) -> sqlite3.Connection:
+    """Return a connection with the tables of this schema: to the file, if need be to a new one, at worst to memory."""
     if path is None:
         return _prepared(sqlite3.connect(":memory:"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return _prepared(sqlite3.connect(path, timeout=10.0))
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):  # locked, read-only or full: do without, touch nothing
-            return _prepared(sqlite3.connect(":memory:"))
-        path.unlink()
-        return _prepared(sqlite3.connect(path, timeout=10.0))
-    except OSError:
-        return _prepared(sqlite3.connect(":memory:"))
+        return _prepared(sqlite3.connect(path, timeout=patience))
+    except (sqlite3.OperationalError, OSError):  # locked, read-only or full: do without, touch nothing
+        return _open(None, patience)
+    except sqlite3.DatabaseError:
+        return _open(path if _throw_away(path) else None, patience)
+
+
+def _throw_away(path: Path) -> bool:
+    """Remove a database with what SQLite keeps beside it, and say whether it is gone."""
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(OSError):
+            path.with_name(path.name + suffix).unlink()
+    return not path.exists()
 
 
 def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Return the connection, its tables made if the file is new. Raises DatabaseError for a file of another schema."""
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = OFF")
-    (schema,) = connection.execute("PRAGMA user_version").fetchone()
-    if schema != _SCHEMA:
-        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        for (table,) in tables:
-            connection.execute(f'DROP TABLE "{table}"')
-        connection.executescript(_TABLES)
-        connection.execute(f"PRAGMA user_version = {_SCHEMA}")
-        connection.commit()
+    if _number(connection, "PRAGMA user_version") == _SCHEMA:
+        return connection
+    connection.execute("BEGIN IMMEDIATE")
+    with connection:
+        if _number(connection, "PRAGMA user_version") != _SCHEMA:  # no other run was faster
+            if _number(connection, "SELECT count(*) FROM sqlite_master"):
+                raise sqlite3.DatabaseError("the file is not of this schema")
+            for statement in _TABLES:
+                connection.execute(statement)
     return connection
+
+
+def _number(connection: sqlite3.Connection, query: str) -> int:
+    number: int = connection.execute(query).fetchone()[0]
+    return number
