@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import selectors
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -18,6 +16,7 @@ from packaging.version import Version
 
 from stackc.engine.model import Answer, Engine, Failed, Question, Running, Solved
 from stackc.errors import EngineError, Finding, NoSolutionError, UpstreamError
+from stackc.files import scratch_folder
 from stackc.loop import Loop
 from stackc.plan import Plan
 from stackc.upstream.cache import Cache
@@ -48,7 +47,8 @@ class Progress(Protocol):
 class Workshop(Struct, frozen=True, kw_only=True):
     """What resolving works with, chosen by the shell.
 
-    `addresses` returns an index's address by its name; `engine_cache` is a folder that stackc owns.
+    `addresses` returns an index's address by its name; `engine_cache` is a folder that stackc owns, and `scratch` one in which
+    each run has a folder of its own while it works.
     """
 
     engine: Engine
@@ -56,6 +56,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
     settings: NetworkSettings
     addresses: Callable[[str], str]
     engine_cache: Path
+    scratch: Path
 
 
 class Resolution(Struct, frozen=True, kw_only=True):
@@ -172,12 +173,12 @@ class Resolver:
 
     @contextmanager
     def _running(self, url: str) -> Iterator[Running]:
-        with tempfile.TemporaryDirectory(prefix="stackc-", dir=_memory(), ignore_cleanup_errors=True) as folder:
+        with scratch_folder(self._workshop.scratch) as folder:
             question = Question(
                 index_url=url,
                 requirements=self._plan.requirements(),
                 preferences=self._plan.preferences,
-                folder=Path(folder),
+                folder=folder,
                 cache=self._workshop.engine_cache,
             )
             running = self._workshop.engine.start(question)
@@ -245,12 +246,6 @@ class Resolver:
             releases=self.session.releases_known,
             waiting=self._transfers.waiting,
         )
-
-
-def _memory() -> Path | None:
-    """Return a folder that is held in memory, if the system has one: an engine writes hundreds of small files for one run."""
-    shared = Path("/dev/shm")  # noqa: S108 (only mkdtemp creates in it)
-    return shared if os.access(shared, os.W_OK | os.X_OK) else None
 
 
 def _unavailable(project: ShownProject) -> bool:

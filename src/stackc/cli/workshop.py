@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stackc.engine import ENGINES
 from stackc.errors import Finding, UsageError
+from stackc.files import scratch_parent
 from stackc.manifest.model import Manifest
 from stackc.resolve import Workshop
 from stackc.upstream.cache import Cache
@@ -38,6 +39,7 @@ def open_workshop(manifest: Manifest, *, engine: str, offline: bool, environment
             settings=NetworkSettings.from_environment(environment, offline=offline),
             addresses=address,
             engine_cache=folder / "engine",
+            scratch=scratch_parent(environment.get("TMPDIR")),
         )
     finally:
         cache.close()
