@@ -1,7 +1,7 @@
 """Record what compiling a stack asks of the default index, free of hosts, so that tests and the benchmark can replay it.
 
     python tools/record_index.py --trimmed tests/recorded/gpu stack.toml
-    python tools/record_index.py --full bench/recorded COMMAND...
+    python tools/record_index.py --full bench/recorded stack.toml COMMAND...
 
 `--trimmed` compiles the manifest's default target and keeps one small JSON file per project: the releases that a compile can
 meet, with the header of their metadata, and a few files that the target cannot use. `--full` runs COMMAND with the address of
@@ -56,6 +56,7 @@ from stackc.view.metadata import headers_of
 JSON = "application/vnd.pypi.simple.v1+json"
 _TIMEOUT = 60.0
 _ATTEMPTS = 4
+_SEVERAL = 3
 _NEWEST = 6
 _NEIGHBOURS = 2
 _REFUSED = 3
@@ -138,6 +139,11 @@ class RecordingIndex(ThreadingHTTPServer):
     def url(self) -> str:
         """Return the root of the Simple API."""
         return f"http://127.0.0.1:{self.server_port}/simple"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Pass over clients that hang up: one that is done does not wait for what it asked ahead."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
     def answer(self, path: str) -> tuple[str, bytes] | None:
         """Return media type and body for a path, or None for 404."""
@@ -227,20 +233,29 @@ def _version(filename: str) -> Version | None:
         return None
 
 
-def record_full(folder: Path, command: Sequence[str], live: LiveIndex) -> int:
+def record_full(folder: Path, manifest: Path, command: Sequence[str], live: LiveIndex) -> int:
     """Run a command against the recording index, and keep all that it asked for; return the command's exit status.
 
-    A wheel whose METADATA nobody asked for is listed with a digest that stands for it, so that pages have their real length.
+    A resolver that goes back through the releases of a project fetches some on speculation, now these, now those: of a project
+    of which several were asked for, the metadata of every release is kept. A wheel whose METADATA is not kept is listed with a
+    digest that stands for it, so that pages have their real length.
     """
     with recording(live) as server:
         done = subprocess.run(list(command), env={**os.environ, "INDEX_URL": server.url}, check=False)
         if done.returncode != 0:
             return done.returncode
+    curation = curation_of(manifest)
+    names = {name for asked in server.files.values() for name in asked}
+    with ThreadPoolExecutor(8) as pool:
+        for project in sorted(name for name, asked in server.files.items() if len(asked) > _SEVERAL):
+            rows = [candidate.file for candidate in curation.curate(project, live.page(project).values())]
+            bodies = pool.map(live.metadata_of, rows)
+            names |= {row.filename for row, body in zip(rows, bodies, strict=True) if body is not None}
     files: dict[str, bytes] = {}
     for project in sorted(server.projects):
         page = _page(project, live.page(project).values(), lambda row: {"sha256": _metadata_digest(live, row)})
         files[f"pages/{project}.json"] = page
-    for name in sorted(name for asked in server.files.values() for name in asked):
+    for name in sorted(names):
         files[f"metadata/{name}.metadata"] = live.metadata[name]
     _replace(folder, files)
     return 0
@@ -263,7 +278,7 @@ def record_trimmed(folder: Path, manifest: Path, live: LiveIndex) -> int:
         )
     if done.returncode != 0:
         return done.returncode
-    trimmer = _Trimmer(manifest, live)
+    trimmer = _Trimmer(curation_of(manifest), live)
     with ThreadPoolExecutor(8) as pool:
         kept = pool.map(lambda name: trimmer.trimmed(name, server.files.get(name, set())), sorted(server.projects))
         files = {f"{name}.json": body for name, body in zip(sorted(server.projects), kept, strict=True)}
@@ -271,20 +286,24 @@ def record_trimmed(folder: Path, manifest: Path, live: LiveIndex) -> int:
     return 0
 
 
+def curation_of(manifest: Path) -> Curation:
+    """Return what a manifest's default target can use."""
+    stack = load(manifest)
+    target = resolve_target(stack.targets[stack.default_target], facts=Facts.load(), places=stack.places)
+    return Curation(target, exclude_newer=stack.policy.exclude_newer, sdists=stack.policy.sdists)
+
+
 class _Trimmer:
     """Chooses what the tests' copy of a page holds."""
 
-    def __init__(self, manifest: Path, live: LiveIndex) -> None:
-        stack = load(manifest)
-        target = resolve_target(stack.targets[stack.default_target], facts=Facts.load(), places=stack.places)
-        self._key = (target, stack.policy.exclude_newer, stack.policy.sdists)
+    def __init__(self, curation: Curation, live: LiveIndex) -> None:
+        self._curation = curation
         self._live = live
 
     def trimmed(self, project: NormalizedName, asked: set[str]) -> bytes:
         """Return the small page of a project: what was asked for, the newest releases, and some that the target refuses."""
-        target, cutoff, sdists = self._key
         page = self._live.page(project)
-        candidates = Curation(target, exclude_newer=cutoff, sdists=sdists).curate(project, page.values())
+        candidates = self._curation.curate(project, page.values())
         wanted = _near([found.file for found in candidates], asked)
         usable = [(row, body) for row in wanted if (body := self._live.metadata_of(row)) is not None]
         names = {row.filename for row, _ in usable}
@@ -367,14 +386,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument("--trimmed", type=Path, metavar="DIR", help="write the small recording here")
     chosen.add_argument("--full", type=Path, metavar="DIR", help="write the whole recording here")
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help="the manifest, or the command to run")
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="the manifest; after --full, then the command to run")
     arguments = parser.parse_args(argv)
-    if not arguments.rest:
-        parser.error("give a manifest after --trimmed, a command after --full")
+    if len(arguments.rest) < (1 if arguments.full is None else 2):
+        parser.error("give a manifest, and after --full a command")
+    manifest = Path(arguments.rest[0])
     live = LiveIndex(default_index_url(Cache(None), os.environ))
     if arguments.full is not None:
-        return record_full(arguments.full, arguments.rest, live)
-    return record_trimmed(arguments.trimmed, Path(arguments.rest[0]), live)
+        return record_full(arguments.full, manifest, arguments.rest[1:], live)
+    return record_trimmed(arguments.trimmed, manifest, live)
 
 
 if __name__ == "__main__":

@@ -91,6 +91,7 @@ class Resolver:
             curation,
             exclude_newer=plan.exclude_newer,
             offline=workshop.settings.offline,
+            soon=partial(self._loop.call_later, 0.0),
             note=progress.note,
         )
         self._metadata = MetadataSource(self._transfers, self._loop, workshop.cache, workshop.settings)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,7 +35,19 @@ from stackc.view.curate import Curation
 from stackc.view.rules import view_rules
 from stackc.view.session import ViewSession
 
-__all__ = ["Bench", "Notes", "bench", "make_plan", "make_target", "matrix_of", "name_of", "rule_of", "settings", "wait_until"]
+__all__ = [
+    "Bench",
+    "Notes",
+    "bench",
+    "beside",
+    "make_plan",
+    "make_target",
+    "matrix_of",
+    "name_of",
+    "rule_of",
+    "settings",
+    "wait_until",
+]
 
 Answered = TypeVar("Answered")
 
@@ -166,6 +179,14 @@ def wait_until(loop: Loop, met: Callable[[], object], *, longest: float = 20.0) 
         loop.turn(0.05)
 
 
+def beside(loop: Loop, work: Callable[[], Answered]) -> Answered:
+    """Do some work in a thread of its own while the loop turns, and return what it returned."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(work)
+        wait_until(loop, future.done)
+        return future.result()
+
+
 @dataclass
 class Bench:
     """One loop with transfers, pages, metadata and, where there is a plan, the view of it."""
@@ -202,14 +223,24 @@ def bench(
     store = Cache(cache)
     transfers = Transfers(loop, network)
     curation = Curation(plan.target, exclude_newer=plan.exclude_newer, sdists=plan.sdists)
-    pages = PageSource(transfers, store, curation, exclude_newer=plan.exclude_newer, offline=network.offline, note=notes.note)
+    soon = partial(loop.call_later, 0.0)
+    soon = partial(loop.call_later, 0.0)
+    pages = PageSource(
+        transfers,
+        store,
+        curation,
+        exclude_newer=plan.exclude_newer,
+        offline=network.offline,
+        soon=soon,
+        note=notes.note,
+    )
     metadata = MetadataSource(transfers, loop, store, network)
     session = ViewSession(
         plan,
         pages=pages,
         metadata=metadata,
         addresses=addresses.__getitem__,
-        soon=partial(loop.call_later, 0.0),
+        soon=soon,
         progress=lambda: None,
     )
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import hashlib
+import heapq
 import re
 import time
 import zlib
@@ -64,7 +65,9 @@ PageOutcome = Found | Absent | Unavailable
 class PageSource:
     """Answers for the pages of all indexes of one run.
 
-    `note` is told, once per index, that the catalog or an old page stands in for an index that cannot be reached.
+    `soon` calls back in the loop's next turn: a page that came is read there, the shortest first, so that a long one keeps no
+    other answer waiting. `note` is told, once per index, that the catalog or an old page stands in for an index that cannot be
+    reached.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class PageSource:
         *,
         exclude_newer: dt.datetime | None,
         offline: bool,
+        soon: Callable[[Callable[[], None]], None],
         note: Callable[[str], None],
     ) -> None:
         self._transfers = transfers
@@ -83,6 +87,8 @@ class PageSource:
         self._key = curation.key
         self._complete_after = exclude_newer.timestamp() + _REPLICATION_LAG if exclude_newer else None
         self._offline = offline
+        self._soon = soon
+        self._unread: list[tuple[int, int, _Query, Response]] = []
         self._note = note
         self._noted: set[str] = set()
         self.fetched = 0
@@ -92,21 +98,19 @@ class PageSource:
         """Call `done`, perhaps before this call returns, with what the index at `address` has of `project`."""
         bare, credentials = split_credentials(address)
         query = _Query(index, bare, credentials, f"{bare.rstrip('/')}/{quote(project)}/", project, done)
-        cached = self._cache.page(query.url)
-        if cached is not None:
-            candidates = self._curated(query, cached)
-            if self._offline or self._fresh(cached, candidates):
-                done(_known(query, cached, candidates))
-                return
-        self._ask(query, cached)
+        kept = self._kept(query)
+        if kept is not None and (self._offline or self._fresh(*kept)):
+            done(_known(query, *kept))
+        else:
+            self._ask(query, kept)
 
     def files(self, address: str, project: NormalizedName) -> Mapping[str, str]:
         """Return file name → absolute address of all files that a page lists, once `get` has answered for it."""
         bare = split_credentials(address)[0]
         url = f"{bare.rstrip('/')}/{quote(project)}/"
         cached = self._cache.page(url)
-        if cached is not None and cached.status == 200:
-            rows = decode_page(self._cache.body(url), content_type=cached.content_type, url=cached.base)
+        rows = self._rows(cached) if cached is not None else None
+        if cached is not None and rows is not None:
             return {row.filename: urljoin(cached.base, row.url) for row in rows}
         known = catalog.find(bare)
         listed = known.projects.get(project, ()) if known is not None else ()
@@ -116,13 +120,12 @@ class PageSource:
         """Return (version, reason) of every release that the page lists and curation leaves out; empty if nothing is known."""
         url = f"{split_credentials(address)[0].rstrip('/')}/{quote(project)}/"
         cached = self._cache.page(url)
-        if cached is None or cached.status != 200:
-            return []
-        rows = decode_page(self._cache.body(url), content_type=cached.content_type, url=cached.base)
-        return [(str(found.version), found.reason) for found in self._curation.rejections(project, rows)]
+        rows = self._rows(cached) if cached is not None else None
+        return [(str(found.version), found.reason) for found in self._curation.rejections(project, rows or [])]
 
-    def _ask(self, query: _Query, cached: CachedPage | None) -> None:
+    def _ask(self, query: _Query, kept: _Kept | None) -> None:
         headers = [ACCEPT]
+        cached = kept[0] if kept is not None else None
         if cached is not None and cached.etag:
             headers.append(f"If-None-Match: {cached.etag}")
         if cached is not None and cached.modified:
@@ -131,25 +134,30 @@ class PageSource:
             query.url,
             headers=tuple(headers),
             credentials=query.credentials,
-            done=lambda response: self._answered(query, cached, response),
+            done=lambda response: self._answered(query, kept, response),
         )
 
-    def _answered(self, query: _Query, cached: CachedPage | None, response: Response) -> None:
+    def _answered(self, query: _Query, kept: _Kept | None, response: Response) -> None:
         self.fetched += 1
         if response.unreachable:
-            query.done(self._stand_in(query, cached, response))
+            query.done(self._stand_in(query, kept, response))
         elif response.failure is not None:
             query.done(Unavailable(_failed(query, response.failure)))
-        elif response.status == 304 and cached is not None:
+        elif response.status == 304 and kept is not None:
             self._cache.refresh_page(query.url, fetched=time.time(), fresh_until=_fresh_until(response.headers))
-            query.done(_known(query, cached, self._curated(query, cached)))
+            query.done(_known(query, *kept))
         elif response.status == 404:
             self._cache.store_page(_page(query, response, b""), b"")
             query.done(Absent(query.url))
         elif response.status == 200:
-            query.done(self._accepted(query, response))
+            heapq.heappush(self._unread, (len(response.body), self.fetched, query, response))
+            self._soon(self._read_shortest)
         else:
             query.done(Unavailable(_refused(query, response.status)))
+
+    def _read_shortest(self) -> None:
+        _, _, query, response = heapq.heappop(self._unread)
+        query.done(self._accepted(query, response))
 
     def _accepted(self, query: _Query, response: Response) -> PageOutcome:
         try:
@@ -164,14 +172,14 @@ class PageSource:
         self._cache.store_page(page, response.body)
         return _known(query, page, self._curate(query, page, rows))
 
-    def _stand_in(self, query: _Query, cached: CachedPage | None, response: Response) -> PageOutcome:
+    def _stand_in(self, query: _Query, kept: _Kept | None, response: Response) -> PageOutcome:
         """Answer for an index that cannot be reached: from an old page if the catalog knows the index too, or the catalog."""
         known = catalog.find(query.address)
         if known is None:
             return Unavailable(_unreachable(query, response.failure or "no connection", offline=self._offline))
-        if cached is not None:
+        if kept is not None:
             self._say(query.index, f"index `{query.index}` cannot be reached: pages from the cache stand in")
-            return _known(query, cached, self._curated(query, cached))
+            return _known(query, *kept)
         files = known.projects.get(query.project)
         if files is None:
             return Unavailable(_unreachable(query, response.failure or "no connection", offline=self._offline))
@@ -185,14 +193,20 @@ class PageSource:
             self._noted.add(index)
             self._note(text)
 
-    def _curated(self, query: _Query, page: CachedPage) -> list[Candidate]:
-        if page.status != 200:
-            return []
+    def _kept(self, query: _Query) -> _Kept | None:
+        """Return the page of an earlier run with its candidates, None where there is none or it cannot be read."""
+        page = self._cache.page(query.url)
+        if page is None or page.status != 200:
+            return (page, []) if page is not None else None
         kept = self._cache.curated(query.url, self._key, page.digest)
         if kept is not None:
-            return _decoder()(kept)
-        rows = decode_page(self._cache.body(query.url), content_type=page.content_type, url=page.base)
-        return self._curate(query, page, rows)
+            return page, _decoder()(kept)
+        rows = self._rows(page)
+        return (page, self._curate(query, page, rows)) if rows is not None else None
+
+    def _rows(self, page: CachedPage) -> list[FileRow] | None:
+        body = self._cache.body(page.url) if page.status == 200 else None
+        return decode_page(body, content_type=page.content_type, url=page.base) if body is not None else None
 
     def _curate(self, query: _Query, page: CachedPage, rows: list[FileRow]) -> list[Candidate]:
         candidates = self._curation.curate(query.project, rows)
@@ -209,6 +223,9 @@ class PageSource:
         if self._complete_after is None or page.fetched < self._complete_after:
             return False
         return bool(candidates) and all(candidate.file.upload_time is not None for candidate in candidates)
+
+
+_Kept = tuple[CachedPage, list[Candidate]]
 
 
 class _Query(Struct, frozen=True):

@@ -1,15 +1,17 @@
 """The crawl: which pages and metadata the engine will ask for next, guessed while it has not asked yet.
 
 Pure bookkeeping. For every project it keeps what the requirements seen so far admit, picks the newest such release (or the old
-pin, while that fits), and wants its metadata; what that requires is wanted next. A wrong guess costs a request, never a pin:
-the engine alone decides.
+pin, while that fits), and wants its metadata; what that requires is wanted next. Where two requirements leave no release, the
+project that stands farthest from the manifest steps back, as an engine would let it, and several of its older releases are
+wanted at once: an engine alone asks for them one by one. A wrong guess costs a request, never a pin: the engine alone decides.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 
 from msgspec import Struct, field
 from packaging.specifiers import SpecifierSet
@@ -20,13 +22,24 @@ from stackc.view.metadata import Need, Neutral
 
 __all__ = ["Crawl"]
 
+_MANIFEST = "stack.toml"
+_FIRST_BURST = 4
+_LARGEST_BURST = 32
+_MOST_STEPS_BACK = 400
+
 
 class _Project(Struct):
+    """`bounds` are by requirer; `tried` are picks that did not fit; `burst` is how many releases the next step back wants."""
+
+    depth: int
     bounds: dict[str, str] = field(default_factory=dict)
     extras: set[NormalizedName] = field(default_factory=set)
+    requires: set[NormalizedName] = field(default_factory=set)
     versions: Sequence[Version] | None = None
     picked: Version | None = None
-    neutral: Neutral | None = None
+    known: dict[Version, Neutral] = field(default_factory=dict)
+    tried: set[Version] = field(default_factory=set)
+    burst: int = _FIRST_BURST
 
 
 class Crawl:
@@ -35,40 +48,42 @@ class Crawl:
     def __init__(self, preferences: Mapping[NormalizedName, Version]) -> None:
         self._preferences = preferences
         self._projects: dict[NormalizedName, _Project] = {}
+        self._steps_back = 0
         self.wanted_pages: deque[NormalizedName] = deque()
         self.wanted_releases: deque[tuple[NormalizedName, Version]] = deque()
 
     def start(self, needs: Iterable[Need]) -> None:
         """Begin with the manifest's own requirements, and with every project of the previous lock."""
         for need in needs:
-            self._require("stack.toml", need)
+            self._require(_MANIFEST, need, depth=0)
         for name in self._preferences:
-            self._project(name)
+            self._project(name, depth=1)
 
     def page_came(self, name: NormalizedName, versions: Sequence[Version]) -> None:
         """Take note of the releases that the view shows of a project, the newest first."""
-        project = self._project(name)
+        project = self._project(name, depth=1)
         project.versions = versions
         if project.bounds:
             self._pick(name, project)
 
     def metadata_came(self, name: NormalizedName, version: Version, neutral: Neutral) -> None:
-        """Take note of what a release requires; it counts if the release is still the one picked."""
-        project = self._project(name)
+        """Take note of what a release requires; it is followed if the release is the one picked."""
+        project = self._project(name, depth=1)
+        project.known[version] = neutral
         if project.picked == version:
-            project.neutral = neutral
             self._follow(name, project)
 
-    def _project(self, name: NormalizedName) -> _Project:
+    def _project(self, name: NormalizedName, *, depth: int) -> _Project:
         if name not in self._projects:
-            self._projects[name] = _Project()
+            self._projects[name] = _Project(depth)
             self.wanted_pages.append(name)
         return self._projects[name]
 
-    def _require(self, source: str, need: Need) -> None:
-        project = self._project(need.name)
-        news = project.bounds.get(source) != need.specifier
-        project.bounds[source] = need.specifier
+    def _require(self, source: str, need: Need, *, depth: int) -> None:
+        project = self._project(need.name, depth=depth)
+        bound = need.specifier
+        news = project.bounds.get(source) != bound
+        project.bounds[source] = bound
         if not project.extras.issuperset(need.extras):
             project.extras.update(need.extras)
             self._follow(need.name, project)
@@ -76,23 +91,81 @@ class Crawl:
             self._pick(need.name, project)
 
     def _pick(self, name: NormalizedName, project: _Project) -> None:
-        bounds = _specifiers(",".join(sorted(filter(None, project.bounds.values()))))
-        picked = self._choice(name, project.versions or (), bounds)
-        if picked is not None and picked != project.picked:
-            project.picked, project.neutral = picked, None
-            self.wanted_releases.append((name, picked))
+        picked = next(self._fitting(name, project), None)
+        if picked is None:
+            self._step_back(project)
+        elif picked != project.picked:
+            self._release_bounds(name, project)
+            project.picked = picked
+            if picked in project.known:
+                self._follow(name, project)
+            else:
+                self.wanted_releases.append((name, picked))
 
-    def _choice(self, name: NormalizedName, versions: Sequence[Version], bounds: SpecifierSet) -> Version | None:
+    def _fitting(self, name: NormalizedName, project: _Project) -> Iterator[Version]:
+        """Yield the releases that fit all bounds, the best first: the old pin, then from the newest down."""
+        bounds = _together(project.bounds.values())
         preferred = self._preferences.get(name)
-        if preferred is not None and preferred in versions and bounds.contains(preferred, prereleases=True):
-            return preferred
-        stable = (version for version in versions if not version.is_prerelease and bounds.contains(version, prereleases=True))
-        return next(stable, None) or next((version for version in versions if bounds.contains(version)), None)
+        versions = project.versions or ()
+        if (
+            preferred is not None
+            and preferred in versions
+            and preferred not in project.tried
+            and bounds.contains(preferred, prereleases=True)
+        ):
+            yield preferred
+        any_stable = False
+        for version in versions:
+            if not version.is_prerelease and version not in project.tried and bounds.contains(version, prereleases=True):
+                any_stable = True
+                yield version
+        if not any_stable:
+            yield from (version for version in versions if version not in project.tried and bounds.contains(version))
+
+    def _step_back(self, project: _Project) -> None:
+        """Let a requirer without which some release would fit try its next older ones: the farthest from the manifest."""
+        requirers = [NormalizedName(name) for name in project.bounds if name != _MANIFEST and _fits_without(project, name)]
+        name = max(requirers, key=lambda name: self._projects[name].depth, default=None)
+        if name is None or self._steps_back >= _MOST_STEPS_BACK:
+            return
+        self._steps_back += 1
+        blamed = self._projects[name]
+        if blamed.picked is None:
+            return
+        blamed.tried.add(blamed.picked)
+        fitting = list(islice(self._fitting(name, blamed), blamed.burst))
+        if not fitting:
+            return
+        if fitting[0] not in blamed.known:
+            self.wanted_releases.extend((name, version) for version in fitting)
+            blamed.burst = min(2 * blamed.burst, _LARGEST_BURST)
+        self._pick(name, blamed)
+
+    def _release_bounds(self, name: NormalizedName, project: _Project) -> None:
+        """Forget what the former pick required."""
+        for required in project.requires:
+            self._projects[required].bounds.pop(name, None)
+        project.requires.clear()
 
     def _follow(self, name: NormalizedName, project: _Project) -> None:
-        if project.neutral is not None:
-            for need in project.neutral.active(project.extras):
-                self._require(name, need)
+        picked = project.picked
+        neutral = project.known.get(picked) if picked is not None else None
+        if neutral is None:
+            return
+        for need in neutral.active(project.extras):
+            if project.picked != picked:
+                return  # following one requirement made the project step back
+            project.requires.add(need.name)
+            self._require(name, need, depth=project.depth + 1)
+
+
+def _fits_without(project: _Project, requirer: str) -> bool:
+    bounds = _together(bound for name, bound in project.bounds.items() if name != requirer)
+    return any(bounds.contains(version, prereleases=True) for version in project.versions or ())
+
+
+def _together(bounds: Iterable[str]) -> SpecifierSet:
+    return _specifiers(",".join(sorted({bound for bound in bounds if bound})))
 
 
 @lru_cache(maxsize=8192)

@@ -35,6 +35,9 @@ _Order = tuple[int, _Build, str]
 """What makes one file of a release better than another, the higher the better."""
 
 
+_UNJUDGED = (-1, ())
+
+
 class Candidate(msgspec.Struct, frozen=True, array_like=True):
     """The best file of one release, as it is kept in the cache. `version` is normalized."""
 
@@ -66,6 +69,7 @@ class Curation:
         self._cutoff_text = self._cutoff.strftime("%Y-%m-%dT%H:%M:%S") if self._cutoff else None
         self._sdists = frozenset(sdists)
         self._rank_of: dict[str, int | None] = {}
+        self._fits: dict[str, tuple[int, _Build] | None] = {}
         self._admits: dict[str, bool] = {}
         self._worst = len(self._ranks)
 
@@ -88,14 +92,23 @@ class Curation:
         Yanked files are kept, marked as such: whether one may be used is known only where it is asked for (PEP 592).
         """
         best: dict[str, tuple[_Order, FileRow]] = {}
-        names: dict[str, bool] = {}
+        ours: dict[str, bool] = {}
+        fits = self._fits
         for file in files:
-            parsed = self._parse(project, file.filename, names)
-            if parsed is None or not self._admitted(file):
+            filename = file.filename
+            first = filename.find("-")
+            second = filename.find("-", first + 1)
+            fit = fits.get(filename[second:], _UNJUDGED)
+            if fit is _UNJUDGED:
+                fit = fits[filename[second:]] = self._judge_tail(filename[second:])
+            found = self._sdist(project, filename) if fit is None else (*fit, filename[:first], filename[first + 1 : second])
+            if found is None or not self._admitted(file):
                 continue
-            rank, build, version = parsed
-            order = (-rank - (self._worst + 1 if file.yanked else 0), build, file.filename)
-            if version not in best or order > best[version][0]:
+            rank, build, name, version = found
+            if name not in ours:
+                ours[name] = canonicalize_name(name) == project
+            order = (-rank - (self._worst + 1 if file.yanked else 0), build, filename)
+            if ours[name] and (version not in best or order > best[version][0]):
                 best[version] = (order, file)
         return _newest_first(best)
 
@@ -113,23 +126,15 @@ class Curation:
             for version, counts in sorted(reasons.items(), reverse=True)
         ]
 
-    def _parse(self, project: NormalizedName, filename: str, names: dict[str, bool]) -> tuple[int, _Build, str] | None:
-        """Return the rank, build tag and version that a file name tells; None if the target has no use for the file."""
-        if filename.endswith(".whl"):
-            parsed = _split_wheel(filename)
-            if parsed is None:
-                return None
-            name, version, build, tags = parsed
-            rank = self._tag_rank(tags)
-        elif project in self._sdists and (sdist := _split_sdist(project, filename)):
-            name, version, build, rank = sdist[0], sdist[1], _NO_BUILD, self._worst
-        else:
-            return None
-        if rank is None:
-            return None
-        if name not in names:
-            names[name] = canonicalize_name(name) == project
-        return (rank, build, version) if names[name] else None
+    def _judge_tail(self, tail: str) -> tuple[int, _Build] | None:
+        """Return rank and build tag for what follows name and version in a wheel's file name; None if it does not fit."""
+        parsed = _split_wheel(f"n-0{tail}")
+        rank = self._tag_rank(parsed[3]) if parsed is not None else None
+        return (rank, parsed[2]) if parsed is not None and rank is not None else None
+
+    def _sdist(self, project: NormalizedName, filename: str) -> tuple[int, _Build, str, str] | None:
+        parsed = _split_sdist(project, filename) if project in self._sdists else None
+        return (self._worst, _NO_BUILD, *parsed) if parsed is not None else None
 
     def _tag_rank(self, tags: str) -> int | None:
         if tags not in self._rank_of:
