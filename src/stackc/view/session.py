@@ -151,8 +151,8 @@ class ViewSession:
         self._progress()
 
     def _shows(self, name: NormalizedName, version: Version, file: FileRow) -> bool:
-        if file.yanked and (name, version) not in self._exact:
-            return False
+        if file.yanked and self._exact.isdisjoint(((name, version), (name, Version(version.public)))):
+            return False  # `==2.5.1` pins 2.5.1+cu124 as well (PEP 440)
         return self.plan.rules.hiding_rule(name, version) is None
 
     def _crawl_on(self) -> None:
@@ -179,8 +179,14 @@ class ViewSession:
         if outcome.catalog is not None:
             self._catalog_metadata(project, release, outcome)
             return
-        url = urljoin(outcome.url, release.file.url)
-        same_host = urlsplit(url).netloc == urlsplit(outcome.url).netloc
+        try:
+            url = urljoin(outcome.url, release.file.url)
+            same_host = urlsplit(url)[:2] == urlsplit(outcome.url)[:2]
+        except ValueError:
+            self._metadata_came(
+                project, release, Unreadable(_unusable(release, "its index gives no address for it"), lasting=True)
+            )
+            return
         self._metadata.get(
             release.file,
             url,
@@ -216,12 +222,7 @@ class ViewSession:
         try:
             release.neutral = self._reader.read(text, project=project.name, version=release.version)
         except MetadataError as error:
-            release.problem = Finding(
-                code="S322",
-                message=f"`{release.file.filename}` cannot be used",
-                notes=(error.reason,),
-                hint="choose another version: this file is broken on its index",
-            )
+            release.problem = _unusable(release, error.reason)
 
     def _serve_page(self, name: NormalizedName, reply: Reply) -> None:
         if is_guard(name):
@@ -277,6 +278,15 @@ def _root_need(line: str) -> Need:
     requirement = Requirement(line)
     extras = tuple(canonicalize_name(extra) for extra in requirement.extras)
     return Need(canonicalize_name(requirement.name), str(requirement.specifier), extras)
+
+
+def _unusable(release: ShownRelease, reason: str) -> Finding:
+    return Finding(
+        code="S322",
+        message=f"`{release.file.filename}` cannot be used",
+        notes=(reason,),
+        hint="choose another version: this file is broken on its index",
+    )
 
 
 def _versions(outcome: PageOutcome | None) -> list[Version]:
