@@ -152,6 +152,12 @@ def _rule_lines(rules: Iterable[str], matrix: Matrix) -> Iterable[str]:
         yield f"rule {name}: {when} needs {requires} ({rule.because}) {rule.source}"
 
 
+# uv tells which releases a guard has, and what follows from that: true, and of no use to anybody.
+_GUARD_RELEASES = re.compile(
+    r" and only the following versions of (rule `[^`]+`) are available:(?:\s+\1)+\s+we can conclude that [^.]*?depends on \1"
+)
+
+
 def _engine_lines(conflict: Conflict) -> Iterable[str]:
     """Yield the engine's explanation, the names that only the view has put into words."""
     text = conflict.text
@@ -159,6 +165,7 @@ def _engine_lines(conflict: Conflict) -> Iterable[str]:
         text = re.sub(rf"\b{re.escape(name)}(?![\w-])[^\s,]*", f"rule `{guard.rule}`", text)
     text = re.sub(rf"\b{re.escape(GUARD_PREFIX)}unusable(?![\w-])[^\s,]*", "a usable file", text)
     text = re.sub(rf"\b{re.escape(GUARD_PREFIX)}[\w-]+", "a rule", text)
+    text = _GUARD_RELEASES.sub("", text)
     yield "the engine says:"
     yield from (line.strip() for line in text.splitlines() if line.strip())
 

@@ -1,0 +1,54 @@
+# Every target does its own set-up: a fresh machine needs Python >= 3.10 and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help compile check test test-pythons lint types format bench clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+compile: $(VENV)/.installed ## Compile stack.toml against the live indexes into locks/
+	$(BIN)/stackc compile
+
+check: $(VENV)/.installed ## Check that locks/ is current, proved and unedited
+	$(BIN)/stackc check
+
+test: $(VENV)/.developed ## Run all tests; no network is needed once this is installed
+	$(BIN)/pytest -n auto
+
+test-pythons: $(VENV)/.developed ## Compile with every Python >= 3.10 that is found, and compare the bytes
+	$(BIN)/python tools/compare_pythons.py
+
+lint: $(VENV)/.developed ## Check style and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/.developed ## Check types
+	$(BIN)/mypy
+
+format: $(VENV)/.developed ## Format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/.developed ## Print the speed beside uv's; records the index pages first, which needs the network
+	$(BIN)/python bench/bench.py
+
+clean: ## Remove the environment and all caches of the tools
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	    { echo "stackc needs Python 3.10 or newer; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=26.1'
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.created pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.developed: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
