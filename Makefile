@@ -19,7 +19,7 @@ test: $(VENV)/.developed ## Run all tests; no network is needed once this is ins
 	$(BIN)/pytest -n auto
 
 test-pythons: $(VENV)/.developed ## Compile with every Python >= 3.10 that is found, and compare the bytes
-	$(BIN)/python tools/compare_pythons.py
+	$(BIN)/python tests/compare_pythons.py
 
 lint: $(VENV)/.developed ## Check style and format
 	$(BIN)/ruff check

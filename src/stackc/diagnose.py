@@ -154,7 +154,8 @@ def _rule_lines(rules: Iterable[str], matrix: Matrix) -> Iterable[str]:
 
 # uv tells which releases a guard has, and what follows from that: true, and of no use to anybody.
 _GUARD_RELEASES = re.compile(
-    r" and only the following versions of (rule `[^`]+`) are available:(?:\s+\1)+\s+we can conclude that [^.]*?depends on \1"
+    r" and only the following versions of (rule `[^`]+`) are available:(?:\s+\1)+\s+we can conclude that .*?depends on \1",
+    re.DOTALL,
 )
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from packaging.tags import parse_tag
+
 from support.index_server import JSON, Site, html_page, json_page
 
-__all__ = ["Release", "publish", "publish_html", "write_project"]
+__all__ = ["Release", "build_wheel", "publish", "publish_html", "publish_wheels", "write_project"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +73,34 @@ def publish_html(site: Site, universe: Universe, *, root: str) -> None:
             body = release.core_metadata(project).encode()
             site.put(f"{root}/files/{name}.metadata", body, content_type="application/octet-stream")
         site.put(f"{root}/{project}/", html_page(links), content_type="text/html", max_age=None)
+
+
+def build_wheel(project: str, release: Release) -> bytes:
+    """Return a real wheel of a release: one empty module beside its metadata, the same bytes each time."""
+    stem = f"{project.replace('-', '_')}-{release.version}"
+    tags = "".join(f"Tag: {tag}\n" for tag in sorted(map(str, parse_tag(release.tags))))
+    contents = {
+        f"{project.replace('-', '_')}.py": "",
+        f"{stem}.dist-info/METADATA": release.core_metadata(project),
+        f"{stem}.dist-info/WHEEL": f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\n{tags}",
+    }
+    contents[f"{stem}.dist-info/RECORD"] = "".join(f"{name},,\n" for name in (*contents, f"{stem}.dist-info/RECORD"))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, text in contents.items():
+            archive.writestr(zipfile.ZipInfo(name), text)
+    return packed.getvalue()
+
+
+def publish_wheels(site: Site, universe: Universe, *, root: str) -> Universe:
+    """Put the real wheels of a universe on a site, and return the universe with their digests, to be published beside them."""
+    real: dict[str, tuple[Release, ...]] = {}
+    for project, releases in universe.items():
+        for release in releases:
+            content = build_wheel(project, release)
+            site.put_file(f"{root}/files/{release.filename(project)}", content)
+            real[project] = (*real.get(project, ()), replace(release, sha256=hashlib.sha256(content).hexdigest()))
+    return real
 
 
 def write_project(folder: Path, *, manifest: str) -> None:
