@@ -75,33 +75,41 @@ def test_without_the_override_the_built_in_template_is_back(desk: Desk) -> None:
 BAD = {
     "not Jinja": (
         "{% block app %}\n{% nonsense %}\n{% endblock %}\n",
-        "error[S501]: the template is not valid Jinja: Encountered unknown tag 'nonsense'. Jinja was looking for the following "
-        "tags: 'endblock'. The innermost block that needs to be closed is 'block'\n"
-        " --> templates/Dockerfile.j2:2\n"
-        "\n"
-        "hint: correct the template, or remove it to use the built-in one\n",
+        (
+            "error[S501]: the template is not valid Jinja: Encountered unknown tag 'nonsense'. Jinja was looking for the following "
+            "tags: 'endblock'. The innermost block that needs to be closed is 'block'\n"
+            " --> templates/Dockerfile.j2:2\n"
+            "\n"
+            "hint: correct the template, or remove it to use the built-in one\n"
+        ),
     ),
     "an unknown block": (
         '{% extends "builtin/Dockerfile.j2" %}\n{% block ap %}{% endblock %}\n',
-        "error[S503]: the template defines the block `ap`, which the built-in template does not have\n"
-        " --> templates/Dockerfile.j2:2\n"
-        "\n"
-        "hint: did you mean `app`?\n",
+        (
+            "error[S503]: the template defines the block `ap`, which the built-in template does not have\n"
+            " --> templates/Dockerfile.j2:2\n"
+            "\n"
+            "hint: did you mean `app`?\n"
+        ),
     ),
     "an unknown name": (
         "{{ nothing }}\n",
-        "error[S502]: the template cannot be filled in: 'nothing' is undefined\n"
-        " --> templates/Dockerfile.j2:1\n"
-        "\n"
-        "hint: a template sees only the names that the built-in template of the same name uses\n",
+        (
+            "error[S502]: the template cannot be filled in: 'nothing' is undefined\n"
+            " --> templates/Dockerfile.j2:1\n"
+            "\n"
+            "hint: a template sees only the names that the built-in template of the same name uses\n"
+        ),
     ),
     "a missing template": (
         '{% include "other.j2" %}\n',
-        "error[S510]: the template `other.j2` does not exist\n"
-        " --> templates/Dockerfile.j2:1\n"
-        "\n"
-        "hint: built-in templates are named `builtin/NAME`: Dockerfile.j2, STACK.md.j2, constraints.txt.j2, pins.txt.j2, "
-        "requirements.txt.j2, step.txt.j2, verify.py.j2\n",
+        (
+            "error[S510]: the template `other.j2` does not exist\n"
+            " --> templates/Dockerfile.j2:1\n"
+            "\n"
+            "hint: built-in templates are named `builtin/NAME`: Dockerfile.j2, STACK.md.j2, constraints.txt.j2, pins.txt.j2, "
+            "requirements.txt.j2, step.txt.j2, verify.py.j2\n"
+        ),
     ),
 }
 
