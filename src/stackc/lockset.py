@@ -22,7 +22,7 @@ from stackc.lock.codec import encode
 from stackc.lock.model import Engine, Inputs, Lock, LockedFile, LockedTarget, Package
 from stackc.lock.proof import prove
 from stackc.lock.relock import Pinned, relock
-from stackc.lock.requirements import parse_needs
+from stackc.lock.requirements import parse_needs, parse_specifiers
 from stackc.lock.steps import conflict_finding, conflicts
 from stackc.plan import Plan
 from stackc.project import Project
@@ -119,9 +119,14 @@ def _choice(release: ShownRelease, index: str) -> ChosenRelease:
             size=row.size,
             uploaded=moment.replace(microsecond=0) if moment else None,
         ),
-        requires_python=row.requires_python or release.neutral.requires_python,
+        requires_python=_readable(row.requires_python or release.neutral.requires_python),
         neutral=release.neutral,
     )
+
+
+def _readable(requires_python: str | None) -> str | None:
+    """Return a Requires-Python that says something: pip takes one that cannot be read for none, and so does the view."""
+    return requires_python if requires_python and parse_specifiers(requires_python) is not None else None
 
 
 def _without_hash(filename: str, index: str) -> Finding:

@@ -162,7 +162,7 @@ def _packages(name: NormalizedName, own: str | None) -> st.SearchStrategy[Packag
         st.sampled_from(TAGS),
         st.sampled_from("0af"),
         st.none() | st.integers(0, 10**10),
-        st.none() | st.datetimes(dt.datetime(2015, 1, 1), dt.datetime(2030, 1, 1), timezones=st.just(dt.timezone.utc)),  # noqa: DTZ001
+        st.none() | st.datetimes(dt.datetime(2015, 1, 1), dt.datetime(2026, 11, 19), timezones=st.just(dt.timezone.utc)),  # noqa: DTZ001
         st.sampled_from(ADMITTING),
     )
 

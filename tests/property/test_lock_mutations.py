@@ -7,6 +7,7 @@ file; a requirement that is added is one that its project's reasons must then na
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 
 import pytest
@@ -172,6 +173,13 @@ def python_excluded(solution: Solution, data: Draw) -> Lock:
     return _put(solution.lock, replace(package, requires_python=data.draw(st.sampled_from(EXCLUDING))))
 
 
+def file_after_the_cut_off(solution: Solution, data: Draw) -> Lock:
+    package = _package(solution, data)
+    cut_off = dt.datetime(2026, 11, 20, tzinfo=dt.timezone.utc)
+    late = replace(package.file, uploaded=cut_off + data.draw(st.timedeltas(dt.timedelta(seconds=1), dt.timedelta(days=900))))
+    return replace(_put(solution.lock, replace(package, file=late)), exclude_newer=cut_off)
+
+
 def packages_out_of_order(solution: Solution, data: Draw) -> Lock:
     assume(len(solution.lock.packages) > 1)
     return replace(solution.lock, packages=solution.lock.packages[::-1])
@@ -209,6 +217,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     wheel_of_another_target,
     sdist_that_is_not_allowed,
     python_excluded,
+    file_after_the_cut_off,
     packages_out_of_order,
     name_of_another_project,
     tool_in_a_step,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Collection, Iterator
 from functools import lru_cache
@@ -16,7 +17,7 @@ from stackc.lock.model import Package
 from stackc.lock.requirements import parse_specifiers
 from stackc.target import Target, supported_tags
 
-__all__ = ["check_file"]
+__all__ = ["check_file", "check_moment"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -44,6 +45,20 @@ def check_file(package: Package, *, target: Target, sdists: Collection[Normalize
             places=(place,),
             found=package.file.name,
             hint=f'allow it with `sdists = ["{package.name}"]` below `[policy]`, or choose a version that has a wheel',
+        )
+
+
+def check_moment(package: Package, *, exclude_newer: dt.datetime | None, place: Place) -> Iterator[Finding]:
+    """Yield a file that was uploaded after the cut-off. Moments in a lock are whole seconds, rounded down."""
+    uploaded = package.file.uploaded
+    if exclude_newer is not None and uploaded is not None and uploaded > exclude_newer:
+        yield Finding(
+            code="S426",
+            message=f"the file of `{package.name}` was uploaded after `exclude-newer`",
+            places=(place,),
+            wanted=f"at {exclude_newer.isoformat()} or before",
+            found=uploaded.isoformat(),
+            hint=AGAIN,
         )
 
 

@@ -16,7 +16,7 @@ from packaging.version import Version
 from stackc.errors import Finding, LockError, Place
 from stackc.lock.codec import DIGEST, newer_format
 from stackc.lock.document import AGAIN
-from stackc.lock.files import check_file
+from stackc.lock.files import check_file, check_moment
 from stackc.lock.locked_target import lock_file, target_of
 from stackc.lock.model import FORMAT, Lock, Package
 from stackc.lock.requirements import Need, admits, parse_need, parse_needs
@@ -187,6 +187,7 @@ def _check_files(case: _Case) -> Iterator[Finding]:
         for package in packages:
             place = case.at(key, package.name, "file")
             yield from check_file(package, target=case.target, sdists=case.lock.sdists, place=place)
+            yield from check_moment(package, exclude_newer=case.lock.exclude_newer, place=place)
 
 
 def _check_indexes(case: _Case) -> Iterator[Finding]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from msgspec.structs import replace
 from packaging.version import Version
@@ -397,6 +399,25 @@ def test_a_tool_s_file_and_index_are_judged_like_a_package_s() -> None:
         ("S407", (place("tool", "pip", "file"),)),
         ("S419", (place("tool", "pip", "index"),)),
     ]
+
+
+def test_a_file_from_after_the_cut_off_is_refused() -> None:
+    assert LOCK.exclude_newer is not None
+    late = LOCK.exclude_newer + dt.timedelta(seconds=1)
+    tool = replace(PIP, file=replace(PIP.file, uploaded=late))
+    assert faults(replace(LOCK, tools=(tool,))) == (
+        fault(
+            "S426",
+            "the file of `pip` was uploaded after `exclude-newer`",
+            "tool",
+            "pip",
+            "file",
+            wanted="at 2026-11-20T00:00:00+00:00 or before",
+            found="2026-11-20T00:00:01+00:00",
+        ),
+    )
+    in_time = replace(PIP, file=replace(PIP.file, uploaded=LOCK.exclude_newer))
+    assert faults(replace(LOCK, tools=(in_time,))) == ()
 
 
 def test_a_newer_format_is_no_solution() -> None:
