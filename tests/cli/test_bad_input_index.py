@@ -223,6 +223,7 @@ def test_what_an_index_says_reaches_no_terminal_and_no_file_raw(tmp_path: Path, 
         desk.write(manifest(server, BASE))
         told = desk.run("compile")
     written = b"".join(tree(desk.project / "locks").values())
+    assert ("$(reboot)\\x1b[31m` " in told.stderr.replace("`\n", "` \n")) == (kind in {"requirement", "version"})
     assert "\x1b" not in told.stderr + told.stdout
     assert "\r" not in told.stderr + told.stdout
     assert b"reboot" not in written

@@ -76,8 +76,8 @@ BAD = {
     "not Jinja": (
         "{% block app %}\n{% nonsense %}\n{% endblock %}\n",
         (
-            "error[S501]: the template is not valid Jinja: Encountered unknown tag 'nonsense'. Jinja was looking for the following "
-            "tags: 'endblock'. The innermost block that needs to be closed is 'block'\n"
+            "error[S501]: the template is not valid Jinja: Encountered unknown tag 'nonsense'. Jinja was looking for the "
+            "following tags: 'endblock'. The innermost block that needs to be closed is 'block'\n"
             " --> templates/Dockerfile.j2:2\n"
             "\n"
             "hint: correct the template, or remove it to use the built-in one\n"
