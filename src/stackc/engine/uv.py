@@ -21,6 +21,7 @@ from stackc.redact import redact_text
 __all__ = ["Uv"]
 
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
+_VERSION = re.compile(r"\d+(?:\.\d+)+\S*")
 _INTERPRETER_CACHE = "interpreter-*"
 _LONGEST_TEXT = 20_000
 
@@ -37,8 +38,15 @@ class Uv(Struct, frozen=True):
 
     def version(self) -> str:
         """Return uv's version, as uv says it."""
-        shown = subprocess.run([self._binary(), "--version"], capture_output=True, text=True, check=True)
-        return shown.stdout.split()[1]
+        binary = self._binary()
+        try:
+            shown = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise EngineError(_unusable(str(error))) from error
+        found = _VERSION.search(shown.stdout)
+        if found is None:
+            raise EngineError(_unusable(f"it gives its version as `{shown.stdout.strip()}`"))
+        return found[0]
 
     def start(self, question: Question) -> Running:
         """Begin to resolve."""
@@ -69,19 +77,30 @@ class _UvRun:
         self._cache = question.folder / "cache"
         self._write_inputs(question)
         self._adopt_probe()
-        self._log = (self._folder / "log").open("wb")
-        self._ended, held_by_child = os.pipe()
-        self._process = subprocess.Popen(
-            self._command(binary, question),
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            env=self._environment(),
-            cwd=self._folder,
-            start_new_session=True,
-            pass_fds=(held_by_child,),
-        )
-        os.close(held_by_child)
+        self._process, self._ended = self._started(self._command(binary, question))
+        self._stopped = False
+
+    def _started(self, command: list[str]) -> tuple[subprocess.Popen[bytes], int]:
+        """Start uv, and return it with the end of a pipe that it alone holds open. Raises EngineError."""
+        ended, held_by_child = os.pipe()
+        try:
+            with (self._folder / "log").open("wb") as log:
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=self._environment(),
+                    cwd=self._folder,
+                    start_new_session=True,
+                    pass_fds=(held_by_child,),
+                )
+        except OSError as error:
+            os.close(ended)
+            raise EngineError(_unusable(str(error))) from error
+        finally:
+            os.close(held_by_child)
+        return process, ended
 
     def fileno(self) -> int:
         """Return the end of a pipe that uv alone holds open: it becomes readable when uv has ended."""
@@ -92,7 +111,6 @@ class _UvRun:
         status = self._process.poll()
         if status is None:
             return None
-        self._log.close()
         if status == 0:
             self._keep_probe()
             pins = (self._folder / "out.txt").read_text(encoding="utf-8")
@@ -105,8 +123,9 @@ class _UvRun:
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
-        self._log.close()
-        os.close(self._ended)
+        if not self._stopped:
+            self._stopped = True
+            os.close(self._ended)
 
     def _write_inputs(self, question: Question) -> None:
         lines = "".join(f"{line}\n" for line in question.requirements)
@@ -155,3 +174,12 @@ class _UvRun:
                     staged.rename(kept)
                 except OSError:  # another run was faster
                     shutil.rmtree(staged)
+
+
+def _unusable(reason: str) -> Finding:
+    return Finding(
+        code="S390",
+        message="engine `uv` is installed, but cannot be run",
+        notes=(reason,),
+        hint="install it again: `pip install --force-reinstall uv` into the environment that stackc runs in",
+    )
