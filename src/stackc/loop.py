@@ -11,6 +11,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 __all__ = ["Loop"]
 
@@ -41,9 +42,10 @@ class Loop:
         self._idle.append(callback)
 
     def post(self, callback: Callable[[], None]) -> None:
-        """Call `callback` in the loop's thread; may be called from any thread."""
+        """Call `callback` in the loop's thread; may be called from any thread, and comes to nothing once the loop is closed."""
         self._posted.append(callback)
-        self._waker.send(b"x")
+        with suppress(OSError):
+            self._waker.send(b"x")
 
     def turn(self, longest: float) -> None:
         """Serve all that is due; where nothing is, do one idle task, or wait for the next event, `longest` seconds at most."""

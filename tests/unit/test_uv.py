@@ -18,16 +18,9 @@ from stackc.loop import Loop
 from support.workbench import name_of, wait_until
 
 HOSTILE = {
-    **dict.fromkeys(
-        ("UV_INDEX_URL", "UV_DEFAULT_INDEX", "PIP_INDEX_URL", "HTTP_PROXY", "http_proxy", "ALL_PROXY"),
-        "http://evil.invalid",
-    ),
-    **dict.fromkeys(
-        ("UV_CONSTRAINT", "UV_OVERRIDE", "PIP_CONSTRAINT", "NETRC", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR"), "/evil"
-    ),
-    **dict.fromkeys(
-        ("VIRTUAL_ENV", "CONDA_PREFIX", "SSL_CERT_FILE", "HOME", "XDG_CONFIG_HOME", "UV_CONFIG_FILE", "UV_FIND_LINKS"), "/evil"
-    ),
+    **dict.fromkeys(("UV_INDEX_URL", "UV_DEFAULT_INDEX", "PIP_INDEX_URL", "HTTP_PROXY", "ALL_PROXY"), "http://evil.invalid"),
+    **dict.fromkeys(("UV_CONSTRAINT", "UV_OVERRIDE", "PIP_CONSTRAINT", "NETRC", "PYTHONPATH", "TMPDIR"), "/evil"),
+    **dict.fromkeys(("CONDA_PREFIX", "VIRTUAL_ENV", "HOME", "XDG_CONFIG_HOME", "UV_CONFIG_FILE", "UV_FIND_LINKS"), "/evil"),
     "UV_TORCH_BACKEND": "cpu",
     "UV_SYSTEM_PYTHON": "1",
     "UV_EXCLUDE_NEWER": "2001-01-01",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stackc.errors import Finding, UpstreamError
 from stackc.upstream.cache import Cache
+from stackc.upstream.transfers import split_credentials
 
 __all__ = ["default_index_url"]
 
@@ -18,6 +19,7 @@ _NOTE = "pip-index-url"
 
 _QUESTION = """
 import json
+import os
 from pip._internal.configuration import Configuration, get_configuration_files
 from pip._internal.models.index import PyPI
 configuration = Configuration(isolated=False)
@@ -29,8 +31,8 @@ for value in said.values():
 flat.update({key: value for key, value in said.items() if isinstance(value, str)})
 order = (":env:.index-url", "install.index-url", "global.index-url")
 url = next((flat[key] for key in order if key in flat), PyPI.simple_url)
-files = sorted({path for paths in get_configuration_files().values() for path in paths})
-print(json.dumps({"url": url, "files": files}))
+files = {path for paths in get_configuration_files().values() for path in paths} | {os.environ.get("PIP_CONFIG_FILE", "")}
+print(json.dumps({"url": url, "files": sorted(filter(None, files))}))
 """
 
 
@@ -46,8 +48,10 @@ def default_index_url(cache: Cache, environment: Mapping[str, str]) -> str:
         return str(kept["url"])
     answer = _ask(environment)
     known = {**answer, "surroundings": surroundings, "stamps": _stamps(answer["files"])}
-    cache.store_note(_NOTE, json.dumps(known, sort_keys=True))
-    return str(answer["url"])
+    url = str(answer["url"])
+    if split_credentials(url)[1] is None:  # a password has no place in a cache
+        cache.store_note(_NOTE, json.dumps(known, sort_keys=True))
+    return url
 
 
 def _surroundings(environment: Mapping[str, str]) -> str:
