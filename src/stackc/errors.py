@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import ClassVar, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 __all__ = [
     "EXIT_BUG",
@@ -108,6 +109,14 @@ class UpstreamError(StackcError):
 
     exit_status = 4
 
+    @classmethod
+    def of(cls, failures: Iterable[Finding]) -> UpstreamError:
+        """Return the error for all failures of a run: what is the same for many projects is told once, the others as notes."""
+        alike: dict[tuple[str, str | None], list[Finding]] = {}
+        for failure in dict.fromkeys(failures):
+            alike.setdefault((failure.code, failure.hint), []).append(failure)
+        return cls(_merged(found) for found in alike.values())
+
 
 class EngineError(StackcError):
     """An engine is missing, or ended in a way that is neither a solution nor a conflict."""
@@ -131,3 +140,14 @@ class BugError(StackcError):
     """stackc contradicts itself; the user did nothing wrong."""
 
     exit_status = EXIT_BUG
+
+
+_MOST_ALIKE = 5
+
+
+def _merged(alike: list[Finding]) -> Finding:
+    first, *others = alike
+    notes = [f"likewise: {other.message}" for other in others[:_MOST_ALIKE]]
+    if len(others) > _MOST_ALIKE:
+        notes.append(f"and {len(others) - _MOST_ALIKE} more")
+    return replace(first, notes=(*first.notes, *notes))

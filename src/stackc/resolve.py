@@ -125,7 +125,7 @@ class Resolver:
         if isinstance(answer, Solved):
             return self._resolution(answer)
         if self.session.failures:
-            raise UpstreamError(dict.fromkeys(self.session.failures))
+            raise UpstreamError.of(self.session.failures)
         if isinstance(answer, Failed):
             raise EngineError(_engine_failed(self._workshop.engine.name, answer))
         return Conflict(answer.text, self.session)
@@ -160,7 +160,7 @@ class Resolver:
         wanted = tuple(names)
         self.wait_for(wanted)
         if self.session.failures:
-            raise UpstreamError(dict.fromkeys(self.session.failures))
+            raise UpstreamError.of(self.session.failures)
         addresses = ((self._workshop.addresses(self._plan.index_of(name)), name) for name in wanted)
         return {file: url for address, name in addresses for file, url in self._pages.files(address, name).items()}
 
@@ -201,7 +201,7 @@ class Resolver:
         if self.session.failures:
             failed = {name for name, project in self.session.projects.items() if _unavailable(project)}
             if failed.intersection(component.name for component in self._plan.components):
-                raise UpstreamError(dict.fromkeys(self.session.failures))
+                raise UpstreamError.of(self.session.failures)
 
     def _resolution(self, answer: Solved) -> Resolution:
         pins = {name: version for name, version in answer.pins.items() if not is_guard(name)}
@@ -224,7 +224,7 @@ class Resolver:
         if preferred in shown:
             return preferred
         if not shown and self.session.failures:
-            raise UpstreamError(dict.fromkeys(self.session.failures))
+            raise UpstreamError.of(self.session.failures)
         if not shown:
             raise NoSolutionError(_no_tool(requirement, self._plan.index_of(name)))
         return max(shown, key=lambda version: (not version.is_prerelease, version))

@@ -28,6 +28,7 @@ CORE = (
     "stackc.redact",
     "stackc.render",
     "stackc.target",
+    "stackc.upstream.anchors",
     "stackc.upstream.simple",
     "stackc.view.crawl",
     "stackc.view.curate",

@@ -65,6 +65,7 @@ class Compiled:
     """A compiled project, while the indexes that it came from are served."""
 
     desk: Desk
+    mirror: str
 
     @property
     def folder(self) -> Path:
@@ -87,6 +88,9 @@ class Compiled:
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "UV_NO_CONFIG": "1",
             "NO_PROXY": "127.0.0.1",
+            # As a base image with a mirror would: the Dockerfile names no address for the default index.
+            "PIP_INDEX_URL": self.mirror,
+            "UV_INDEX_URL": self.mirror,
         }
         environment = {**self.desk.environment, **neutral, **more}
         done = subprocess.run(
@@ -113,7 +117,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compiled]:
         desk.write(manifest(server, COMPONENTS, rest=index))
         outcome = desk.run("compile")
         assert (outcome.status, outcome.stderr) == (0, "")
-        yield Compiled(desk)
+        yield Compiled(desk, f"{server.url}/simple")
 
 
 def test_the_dockerfile_installs_every_file_of_the_lock_once(compiled: Compiled) -> None:

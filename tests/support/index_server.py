@@ -103,6 +103,10 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._server.connections.add(transport)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._server.connections.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -135,6 +139,7 @@ class IndexServer:
         self.site = site
         self.latency = latency
         self.requests: list[Request] = []
+        self.connections: set[asyncio.Transport] = set()
         self.port = 0
 
     @property
@@ -149,6 +154,9 @@ class IndexServer:
         ready()
         await stop.wait()
         listening.close()
+        for transport in tuple(self.connections):
+            transport.abort()
+        await asyncio.sleep(0)  # the loop closes the sockets of aborted transports in its next turn
 
 
 @contextmanager

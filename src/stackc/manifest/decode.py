@@ -84,11 +84,11 @@ def _manifest(document: Row, places: model.Places) -> model.Manifest:
 def _indexes(rows: Mapping[str, Row]) -> Mapping[str, model.Index]:
     """Return the indexes in the manifest's order, before them the built-in one unless the manifest has it."""
     declared = {name: _index(name, row) for name, row in rows.items()}
-    indexes = {fields.BUILTIN_INDEX: model.Index(name=fields.BUILTIN_INDEX, url=None), **declared}
-    if fields.BUILTIN_INDEX in declared:
+    indexes = {model.BUILTIN_INDEX: model.Index(name=model.BUILTIN_INDEX, url=None), **declared}
+    if model.BUILTIN_INDEX in declared:
         indexes = declared
     if not any(index.default for index in indexes.values()):
-        indexes[fields.BUILTIN_INDEX] = replace(indexes[fields.BUILTIN_INDEX], default=True)
+        indexes[model.BUILTIN_INDEX] = replace(indexes[model.BUILTIN_INDEX], default=True)
     return indexes
 
 

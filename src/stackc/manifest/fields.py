@@ -10,11 +10,10 @@ from packaging.specifiers import SpecifierSet
 
 from stackc.manifest import grammar
 from stackc.manifest.kinds import Choice, Field, Flag, Items, Named, OneOrMore, Row, Table, TextOrTime, Whole
-from stackc.manifest.model import BaseImage, MatrixVersion
+from stackc.manifest.model import BUILTIN_INDEX, BaseImage, MatrixVersion
 from stackc.target import MACHINES
 
 __all__ = [
-    "BUILTIN_INDEX",
     "DOCUMENT",
     "Component",
     "Document",
@@ -26,9 +25,6 @@ __all__ = [
     "Target",
     "Waiver",
 ]
-
-BUILTIN_INDEX = "pypi"
-"""The index that needs no entry: it is the default one, and pip knows its address."""
 
 
 class Stack:

@@ -10,9 +10,10 @@ from itertools import combinations
 from packaging.utils import canonicalize_name
 
 from stackc.manifest.cursor import Cursor, nearest
-from stackc.manifest.fields import BUILTIN_INDEX, Component, Document, Index, Stack, Target
+from stackc.manifest.fields import Component, Document, Index, Stack, Target
 from stackc.manifest.kinds import Row
 from stackc.manifest.locate import Path
+from stackc.manifest.model import BUILTIN_INDEX
 from stackc.manifest.shown import shown
 from stackc.matrix.model import VIRTUAL
 

@@ -14,6 +14,7 @@ from packaging.utils import NormalizedName
 from stackc.errors import Place
 
 __all__ = [
+    "BUILTIN_INDEX",
     "MATRIX",
     "BaseImage",
     "Component",
@@ -52,6 +53,10 @@ class Places(Struct, frozen=True, kw_only=True):
         while known and known not in self.lines:
             known = known[:-1]
         return Place(file=self.file, line=self.lines.get(known), path=path, source=self.sources.get(path))
+
+
+BUILTIN_INDEX = "pypi"
+"""The index that needs no entry: it is the default one unless another is, and pip knows its address."""
 
 
 class Index(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from stackc.errors import Finding, Place, RenderError
 from stackc.lock.model import Lock
-from stackc.manifest.model import Manifest
+from stackc.manifest.model import BUILTIN_INDEX, Manifest
 from stackc.render.layout import InstallFile, Pin, install_files, root_name
 from stackc.target import Target
 
@@ -108,6 +108,7 @@ def values(lock: Lock, *, manifest: Manifest, target: Target, folder: str) -> Ma
     if findings:
         raise RenderError(findings)
     urls = {name: _bare_url(index.url) for name, index in manifest.indexes.items() if index.url is not None}
+    urls.pop(BUILTIN_INDEX, None)  # where PyPI is reached from here says nothing of where the image reaches it
     files = install_files(lock)
     calls = {
         file.name: _pip_call(file, lock=lock, urls=urls, manifest=manifest, folder=folder) for file in files if file.packages

@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
-import re
-import tarfile
-import zipfile
 import zlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -30,9 +26,11 @@ from stackc.upstream.simple import FileRow, Hashes
 from stackc.upstream.transfers import Response, Transfers, fetch_range
 from stackc.view.metadata import headers_of
 
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
 __all__ = ["MetadataOutcome", "MetadataSource", "Unreadable"]
 
-_LARGEST_PKG_INFO = 4 * 1024 * 1024
 _FUTILE_PROBES = 4
 """After so many probes of one host that found nothing, and none that did, no more are made."""
 
@@ -132,6 +130,8 @@ class MetadataSource:
         query.done(header)
 
     def _read_ranges(self, query: _Query) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
         self._pool = self._pool or ThreadPoolExecutor(8, thread_name_prefix="stackc-ranges")
         self._pool.submit(self._read_in_thread, query)
 
@@ -165,8 +165,10 @@ class MetadataSource:
         if promised is not None and body is None:
             query.done(Unreadable(_wrong_digest(query, promised, hashlib.sha256(response.body).hexdigest()), lasting=False))
             return
+        from stackc.upstream.sdist import read_static_pkg_info  # loads the readers of archives, for the few sdists
+
         try:
-            pkg_info = _static_pkg_info(query.file.filename, body or b"")
+            pkg_info = read_static_pkg_info(query.file.filename, body or b"")
         except ValueError as error:
             query.done(Unreadable(_broken(query, str(error)), lasting=True))
         else:
@@ -196,37 +198,6 @@ def _is_metadata(body: bytes) -> bool:
     """Say whether a body that nothing vouches for can be core metadata at all."""
     fields = {field for field, _ in headers_of(body.decode("utf-8", errors="replace"))}
     return fields.issuperset(("name", "version"))
-
-
-def _static_pkg_info(filename: str, body: bytes) -> bytes:
-    """Return an sdist's PKG-INFO if its requirements are static (PEP 643). Raises ValueError otherwise."""
-    text = _pkg_info(filename, body)
-    fields = list(headers_of(text.decode("utf-8", errors="replace")))
-    version = next((value for field, value in fields if field == "metadata-version"), "1.0")
-    dynamic = {value.lower() for field, value in fields if field == "dynamic"}
-    if not re.fullmatch(r"2\.[2-9]|2\.\d\d+|[3-9]\.\d+", version) or "requires-dist" in dynamic:
-        raise ValueError(
-            "the requirements of this sdist are known only after a build: its PKG-INFO does not fix them (PEP 643)"
-        )
-    return text
-
-
-def _pkg_info(filename: str, body: bytes) -> bytes:
-    try:
-        if filename.endswith(".zip"):
-            with zipfile.ZipFile(io.BytesIO(body)) as archive:
-                for name in sorted(archive.namelist()):
-                    if name.count("/") == 1 and name.endswith("/PKG-INFO"):
-                        return archive.open(name).read(_LARGEST_PKG_INFO)
-                raise ValueError("the sdist has no PKG-INFO")
-        with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as archive:
-            for member in archive:
-                if member.isfile() and member.name.count("/") == 1 and member.name.endswith("/PKG-INFO"):
-                    extracted = archive.extractfile(member)
-                    return extracted.read(_LARGEST_PKG_INFO) if extracted else b""
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
-        raise ValueError(f"the sdist cannot be unpacked: {error}") from error
-    raise ValueError("the sdist has no PKG-INFO")
 
 
 def _unreachable(query: _Query, response: Response) -> Unreadable:

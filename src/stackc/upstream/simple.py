@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
@@ -85,7 +83,9 @@ def _decode_html(body: bytes, url: str) -> list[FileRow]:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise PageError("its HTML is not UTF-8") from error
-    reader = _AnchorReader(url)
+    from stackc.upstream.anchors import AnchorReader  # loads the parser of HTML, which most indexes do not need
+
+    reader = AnchorReader(url)
     reader.feed(text)
     reader.close()
     rows = [row for anchor in reader.anchors if (row := _row(anchor, reader.base)) is not None]
@@ -97,26 +97,6 @@ def _decode_html(body: bytes, url: str) -> list[FileRow]:
 def _is_old_file(anchor: dict[str, str]) -> bool:
     """Say whether a link is to a distribution of a format that nobody installs any more: a project may have no others."""
     return anchor["href"].partition("#")[0].endswith((".egg", ".exe", ".msi", ".rpm", ".tar.bz2", ".tar.xz", ".tgz"))
-
-
-class _AnchorReader(HTMLParser):
-    """Collects the attributes of every anchor; `base` is what their addresses are relative to."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.base = url
-        self.anchors: list[dict[str, str]] = []
-        self.looks_like_index = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: value or "" for name, value in attrs}
-        if tag == "a" and "href" in values:
-            self.anchors.append(values)
-        elif tag == "base" and "href" in values:
-            with suppress(ValueError):  # no address at all
-                self.base = urljoin(self.base, values["href"])
-        elif tag == "meta" and values.get("name") == "pypi:repository-version":
-            self.looks_like_index = True
 
 
 def _row(anchor: dict[str, str], base: str) -> FileRow | None:
