@@ -185,10 +185,18 @@ def _throw_away(path: Path) -> bool:
 
 def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
     """Return the connection, its tables made if the file is new. Raises DatabaseError for a file of another schema."""
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = OFF")
-    if _number(connection, "PRAGMA user_version") == _SCHEMA:
-        return connection
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = OFF")
+        if _number(connection, "PRAGMA user_version") != _SCHEMA:
+            _make_tables(connection)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _make_tables(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     with connection:
         if _number(connection, "PRAGMA user_version") != _SCHEMA:  # no other run was faster
@@ -196,7 +204,6 @@ def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
                 raise sqlite3.DatabaseError("the file is not of this schema")
             for statement in _TABLES:
                 connection.execute(statement)
-    return connection
 
 
 def _number(connection: sqlite3.Connection, query: str) -> int:
