@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote
 
 __all__ = ["Answer", "IndexServer", "Request", "Site", "html_page", "json_page", "serving"]
 
+_LAST_TURNS = 8
 JSON = "application/vnd.pypi.simple.v1+json"
 _REASONS = {200: "OK", 206: "Partial Content", 304: "Not Modified", 401: "Unauthorized", 404: "Not Found", 500: "Server Error"}
 
@@ -154,9 +155,10 @@ class IndexServer:
         ready()
         await stop.wait()
         listening.close()
-        for transport in tuple(self.connections):
-            transport.abort()
-        await asyncio.sleep(0)  # the loop closes the sockets of aborted transports in its next turn
+        for _ in range(_LAST_TURNS):  # one accepts what still comes, the next closes what was aborted
+            for transport in tuple(self.connections):
+                transport.abort()
+            await asyncio.sleep(0)
 
 
 @contextmanager
