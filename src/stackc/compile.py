@@ -60,7 +60,7 @@ def compile_target(name: str, project: Project, *, workshop: Workshop, progress:
     plan, warnings = plan_target(project, target, previous=None if options.upgrade else previous)
     if previous is not None and not options.upgrade and is_current(folder, project.digests):
         return Compiled(target=name, lock=previous, previous=previous, how="current", written=False, warnings=warnings)
-    kept = _kept(previous, project, plan) if previous is not None and not options.upgrade else None
+    kept = _kept(previous, project, plan, workshop) if previous is not None and not options.upgrade else None
     made = kept or _resolved(project, plan, workshop=workshop, progress=progress)
     return Compiled(
         target=name,
@@ -72,10 +72,10 @@ def compile_target(name: str, project: Project, *, workshop: Workshop, progress:
     )
 
 
-def _kept(previous: Lock, project: Project, plan: Plan) -> LockSet | None:
+def _kept(previous: Lock, project: Project, plan: Plan, workshop: Workshop) -> LockSet | None:
     from stackc.lockset import keep_pins
 
-    return keep_pins(previous, project, plan)
+    return keep_pins(previous, project, plan, compiled=workshop.compiled_templates)
 
 
 def _previous(folder: Path, target: str, progress: Progress) -> Lock | None:
@@ -119,7 +119,7 @@ def plan_target(project: Project, target: Target, *, previous: Lock | None) -> t
 
 def _resolved(project: Project, plan: Plan, *, workshop: Workshop, progress: Progress) -> LockSet:
     with Resolver(plan, workshop, progress) as resolver:
-        found = resolver.resolve(meanwhile=_meanwhile(project))
+        found = resolver.resolve(meanwhile=_meanwhile(project, workshop))
         if isinstance(found, Conflict):
             from stackc.diagnose import diagnose
 
@@ -128,13 +128,14 @@ def _resolved(project: Project, plan: Plan, *, workshop: Workshop, progress: Pro
     from stackc.lockset import lock_pins
 
     engine = Engine(name=workshop.engine.name, version=workshop.engine.version())
-    return lock_pins(found, project, plan, engine=engine)
+    return lock_pins(found, project, plan, engine=engine, compiled=workshop.compiled_templates)
 
 
-def _meanwhile(project: Project) -> Iterator[Callable[[], object]]:
+def _meanwhile(project: Project, workshop: Workshop) -> Iterator[Callable[[], object]]:
     """Yield, in small parts, what the end of the run needs: loading it costs nothing while index and engine are waited for."""
+    yield workshop.engine.version
     for module in ("stackc.lock.proof", "stackc.lock.codec", "stackc.lock.assemble", "jinja2.sandbox", "stackc.render.outputs"):
         yield partial(import_module, module)
     from stackc.lockset import preparations
 
-    yield from preparations(project)
+    yield from preparations(project, compiled=workshop.compiled_templates)

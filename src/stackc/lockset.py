@@ -51,9 +51,12 @@ class LockSet(Struct, frozen=True):
         return replace_tree(folder, self.files, ours=generated)
 
 
-def preparations(project: Project) -> Iterator[Callable[[], object]]:
-    """Yield what rendering needs to have done once, in small parts, for moments in which a run would only wait."""
-    made = _environment(project.folder)
+def preparations(project: Project, *, compiled: Path | None) -> Iterator[Callable[[], object]]:
+    """Yield what rendering needs to have done once, in small parts, for moments in which a run would only wait.
+
+    Here and below, `compiled` is a folder that keeps templates as Jinja compiled them.
+    """
+    made = _environment(project.folder, compiled)
     for name in made.list_templates(filter_func=lambda name: "/" not in name):
         yield partial(_load_template, made, name)
 
@@ -63,16 +66,16 @@ def _load_template(made: jinja2.Environment, name: str) -> None:
         made.get_template(name)
 
 
-def keep_pins(previous: Lock, project: Project, plan: Plan) -> LockSet | None:
+def keep_pins(previous: Lock, project: Project, plan: Plan, *, compiled: Path | None) -> LockSet | None:
     """Return the old pins as a lock of the present inputs, None where they are no longer a solution. No index is asked."""
     kept = relock(previous, roots=plan.roots, tools=plan.tools, target=plan.target, matrix=project.matrix)
     if kept is None:
         return None
     lock = _headed(kept, project, plan)
-    return None if prove(lock, matrix=project.matrix) else _rendered(lock, project, plan.target)
+    return None if prove(lock, matrix=project.matrix) else _rendered(lock, project, plan.target, compiled)
 
 
-def lock_pins(found: Resolution, project: Project, plan: Plan, *, engine: Engine) -> LockSet:
+def lock_pins(found: Resolution, project: Project, plan: Plan, *, engine: Engine, compiled: Path | None) -> LockSet:
     """Return the lock of what an engine found.
 
     Raises IncompatibleError where a step needs a later one, UpstreamError where a file has no hash, and BugError where the
@@ -83,7 +86,7 @@ def lock_pins(found: Resolution, project: Project, plan: Plan, *, engine: Engine
     tools = tuple(_tool(name, release) for name, release in sorted(_chosen(found.tools, found).items()))
     lock = _headed(Pinned(packages=packages, tools=tools, engine=engine), project, plan)
     _require_proof(lock, project)
-    return _rendered(lock, project, plan.target)
+    return _rendered(lock, project, plan.target, compiled)
 
 
 def _tool(name: NormalizedName, release: ChosenRelease) -> Package:
@@ -181,23 +184,23 @@ def _headed(body: Pinned, project: Project, plan: Plan) -> Lock:
 _UNRENDERED = f"sha256:{'0' * 64}"
 
 
-def _rendered(lock: Lock, project: Project, target: Target) -> LockSet:
+def _rendered(lock: Lock, project: Project, target: Target, compiled: Path | None) -> LockSet:
     files = render(
         lock,
         manifest=project.manifest,
         target=target,
         folder=lock_folder(target.name),
         project_templates=templates_folder(project.folder),
-        jinja=_environment(project.folder),
+        jinja=_environment(project.folder, compiled),
     )
     lock = replace(lock, inputs=replace(lock.inputs, outputs=outputs_digest(files)))
     return LockSet(lock, {**files, LOCK: encode(lock).encode()})
 
 
 @cache
-def _environment(folder: Path) -> jinja2.Environment:
+def _environment(folder: Path, compiled: Path | None) -> jinja2.Environment:
     """Return the one environment of this run for a project."""
-    return environment(templates_folder(folder))
+    return environment(templates_folder(folder), compiled=compiled)
 
 
 def _require_proof(lock: Lock, project: Project) -> None:

@@ -48,7 +48,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
     """What resolving works with, chosen by the shell.
 
     `addresses` returns an index's address by its name; `engine_cache` is a folder that stackc owns, and `scratch` one in which
-    each run has a folder of its own while it works.
+    each run has a folder of its own while it works. `compiled_templates` keeps templates as Jinja compiled them.
     """
 
     engine: Engine
@@ -57,6 +57,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
     addresses: Callable[[str], str]
     engine_cache: Path
     scratch: Path
+    compiled_templates: Path | None = None
 
 
 class Resolution(Struct, frozen=True, kw_only=True):
@@ -102,6 +103,7 @@ class Resolver:
             addresses=workshop.addresses,
             soon=partial(self._loop.call_later, 0.0),
             progress=self._report,
+            shelf=workshop.cache,
         )
 
     def __enter__(self) -> Resolver:  # noqa: PYI034 (typing.Self needs Python 3.11)

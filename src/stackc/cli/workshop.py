@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache as cached
@@ -39,6 +40,7 @@ def open_workshop(manifest: Manifest, *, engine: str, offline: bool, environment
             settings=NetworkSettings.from_environment(environment, offline=offline),
             addresses=address,
             engine_cache=folder / "engine",
+            compiled_templates=_made(folder / "templates"),
             scratch=scratch_parent(environment.get("TMPDIR")),
         )
     finally:
@@ -63,3 +65,12 @@ def chosen_targets(manifest: Manifest, wanted: tuple[str, ...]) -> tuple[str, ..
             Finding(code="S002", message=f"there is no target `{name}`", hint=f"the manifest has {known}") for name in unknown
         )
     return tuple(dict.fromkeys(wanted)) or tuple(manifest.targets)
+
+
+def _made(folder: Path) -> Path | None:
+    """Return a folder that is there, None where it cannot be: then its user does without."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK | os.X_OK) else None

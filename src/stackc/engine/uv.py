@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from msgspec import Struct
@@ -38,15 +39,7 @@ class Uv(Struct, frozen=True):
 
     def version(self) -> str:
         """Return uv's version, as uv says it."""
-        binary = self._binary()
-        try:
-            shown = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise EngineError(_unusable(str(error))) from error
-        found = _VERSION.search(shown.stdout)
-        if found is None:
-            raise EngineError(_unusable(f"it gives its version as `{shown.stdout.strip()}`"))
-        return found[0]
+        return _version_of(self._binary())
 
     def start(self, question: Question) -> Running:
         """Begin to resolve."""
@@ -66,6 +59,18 @@ class Uv(Struct, frozen=True):
                 )
             )
         return found
+
+
+@cache
+def _version_of(binary: str) -> str:
+    try:
+        shown = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise EngineError(_unusable(str(error))) from error
+    found = _VERSION.search(shown.stdout)
+    if found is None:
+        raise EngineError(_unusable(f"it gives its version as `{shown.stdout.strip()}`"))
+    return found[0]
 
 
 class _UvRun:

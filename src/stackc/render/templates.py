@@ -24,11 +24,11 @@ __all__ = ["digest", "environment", "fill"]
 _BUILTIN_PREFIX = "builtin"
 
 
-def environment(project_templates: Path | None) -> jinja2.Environment:
+def environment(project_templates: Path | None, *, compiled: Path | None = None) -> jinja2.Environment:
     """Return the environment, with the project's templates before the built-in ones; raise `RenderError` for a bad template.
 
-    Text is not escaped as HTML: each grammar has its own filter. The sandbox keeps `stackc check` on somebody else's branch
-    from running what that branch put into a template.
+    `compiled` is a folder that keeps templates as Jinja compiled them. Text is not escaped as HTML: each grammar has its own
+    filter. The sandbox keeps `stackc check` on somebody else's branch from running what that branch put into a template.
     """
     import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -40,6 +40,7 @@ def environment(project_templates: Path | None) -> jinja2.Environment:
         loaders.insert(0, jinja2.FileSystemLoader(own))
     made = ImmutableSandboxedEnvironment(
         loader=jinja2.ChoiceLoader(loaders),
+        bytecode_cache=jinja2.FileSystemBytecodeCache(str(compiled)) if compiled is not None else None,
         undefined=jinja2.StrictUndefined,
         autoescape=False,
         trim_blocks=True,

@@ -13,15 +13,17 @@ from msgspec.structs import replace
 
 __all__ = ["Cache", "CachedPage"]
 
-_SCHEMA = 4
+_SCHEMA = 5
 _TABLES = (
     """CREATE TABLE pages (
     url TEXT PRIMARY KEY, etag TEXT, modified TEXT, fetched REAL, fresh_until REAL, status INTEGER, type TEXT,
-    encoding TEXT, digest TEXT, base TEXT, body BLOB
-) WITHOUT ROWID""",
-    "CREATE TABLE curated (url TEXT, curation TEXT, digest TEXT, candidates BLOB, PRIMARY KEY (url, curation)) WITHOUT ROWID",
-    "CREATE TABLE metadata (file TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID",
-    "CREATE TABLE notes (name TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID",
+    encoding TEXT, digest TEXT, base TEXT
+)""",
+    "CREATE TABLE bodies (url TEXT PRIMARY KEY, body BLOB)",
+    "CREATE TABLE curated (url TEXT, curation TEXT, digest TEXT, candidates BLOB, PRIMARY KEY (url, curation))",
+    "CREATE TABLE metadata (file TEXT PRIMARY KEY, text TEXT)",
+    "CREATE TABLE neutral (key TEXT PRIMARY KEY, encoded BLOB)",
+    "CREATE TABLE notes (name TEXT PRIMARY KEY, text TEXT)",
     f"PRAGMA user_version = {_SCHEMA}",
 )
 _SMALL = 64 * 1024
@@ -89,7 +91,7 @@ class Cache:
         if url in self._fresh_pages:
             page, body = self._fresh_pages[url]
             return gzip.decompress(body) if page.encoding == "gzip" else body
-        row = self._row("SELECT body, encoding FROM pages WHERE url = ?", url)
+        row = self._row("SELECT body, encoding FROM bodies JOIN pages USING (url) WHERE url = ?", url)
         if row is None:
             return None
         body, encoding = row
@@ -101,8 +103,9 @@ class Cache:
             body, page = gzip.compress(body, 1, mtime=0), replace(page, encoding="gzip")
         self._fresh_pages[page.url] = (page, body)
         validators = (page.url, page.etag, page.modified, page.fetched, page.fresh_until)
-        content = (page.status, page.content_type, page.encoding, page.digest, page.base, body)
-        self._hold("INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", *validators, *content)
+        content = (page.status, page.content_type, page.encoding, page.digest, page.base)
+        self._hold("INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", *validators, *content)
+        self._hold("INSERT OR REPLACE INTO bodies VALUES (?, ?)", page.url, body)
 
     def refresh_page(self, url: str, *, fetched: float, fresh_until: float) -> None:
         """Note that the index confirmed a page (304)."""
@@ -125,6 +128,15 @@ class Cache:
     def store_metadata(self, file: str, text: str) -> None:
         """Keep the header of a file's core metadata."""
         self._hold("INSERT OR REPLACE INTO metadata VALUES (?, ?)", file, text)
+
+    def neutral(self, key: str) -> bytes | None:
+        """Return neutral metadata as they were kept under a key."""
+        row = self._row("SELECT encoded FROM neutral WHERE key = ?", key)
+        return row[0] if row else None
+
+    def store_neutral(self, key: str, encoded: bytes) -> None:
+        """Keep neutral metadata under a key, which is a digest of all that they are made of."""
+        self._hold("INSERT OR REPLACE INTO neutral VALUES (?, ?)", key, encoded)
 
     def note(self, name: str) -> str | None:
         """Return a small text kept under a name."""
@@ -188,6 +200,7 @@ def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA mmap_size = 1073741824")
         if _number(connection, "PRAGMA user_version") != _SCHEMA:
             _make_tables(connection)
     except sqlite3.Error:

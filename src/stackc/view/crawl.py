@@ -29,7 +29,11 @@ _MOST_STEPS_BACK = 400
 
 
 class _Project(Struct):
-    """`bounds` are by requirer; `tried` are picks that did not fit; `burst` is how many releases the next step back wants."""
+    """What the crawl knows of one project.
+
+    `bounds` are by requirer; `tried` are picks that did not fit; `served` remembers for which bounds some release fits;
+    `burst` is how many releases the next step back wants.
+    """
 
     depth: int
     bounds: dict[str, str] = field(default_factory=dict)
@@ -39,6 +43,7 @@ class _Project(Struct):
     picked: Version | None = None
     known: dict[Version, Neutral] = field(default_factory=dict)
     tried: set[Version] = field(default_factory=set)
+    served: dict[str, bool] = field(default_factory=dict)
     burst: int = _FIRST_BURST
 
 
@@ -63,6 +68,7 @@ class Crawl:
         """Take note of the releases that the view shows of a project, the newest first."""
         project = self._project(name, depth=1)
         project.versions = versions
+        project.served.clear()
         if project.bounds:
             self._pick(name, project)
 
@@ -104,7 +110,7 @@ class Crawl:
 
     def _fitting(self, name: NormalizedName, project: _Project) -> Iterator[Version]:
         """Yield the releases that fit all bounds, the best first: the old pin, then from the newest down."""
-        bounds = _together(project.bounds.values())
+        bounds = _specifiers(_joined(project.bounds.values()))
         preferred = self._preferences.get(name)
         versions = project.versions or ()
         if (
@@ -160,12 +166,15 @@ class Crawl:
 
 
 def _fits_without(project: _Project, requirer: str) -> bool:
-    bounds = _together(bound for name, bound in project.bounds.items() if name != requirer)
-    return any(bounds.contains(version, prereleases=True) for version in project.versions or ())
+    text = _joined(bound for name, bound in project.bounds.items() if name != requirer)
+    if text not in project.served:
+        bounds = _specifiers(text)
+        project.served[text] = any(bounds.contains(version, prereleases=True) for version in project.versions or ())
+    return project.served[text]
 
 
-def _together(bounds: Iterable[str]) -> SpecifierSet:
-    return _specifiers(",".join(sorted({bound for bound in bounds if bound})))
+def _joined(bounds: Iterable[str]) -> str:
+    return ",".join(sorted({bound for bound in bounds if bound}))
 
 
 @lru_cache(maxsize=8192)

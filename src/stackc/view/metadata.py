@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Protocol
 
+import msgspec
 from msgspec import Struct
 from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-__all__ = ["MetadataError", "MetadataReader", "Need", "Neutral", "headers_of"]
+__all__ = ["MetadataError", "MetadataReader", "Need", "Neutral", "Shelf", "headers_of"]
+
+_REVISION = 1
+"""Part of what kept metadata are known by: raise it when the rules of this module change, so that they are made anew."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +57,24 @@ class Neutral(Struct, frozen=True):
         return (need for need in self.needs if need.extra is None or need.extra in wanted)
 
 
+class Shelf(Protocol):
+    """Where neutral metadata are kept from run to run, encoded, by a digest of all that they are made of."""
+
+    def neutral(self, key: str) -> bytes | None:
+        """Return what was kept."""
+
+    def store_neutral(self, key: str, encoded: bytes) -> None:
+        """Keep it."""
+
+
 class MetadataReader:
     """Reads core metadata for one marker environment; equal markers and requirements are worked out once."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, shelf: Shelf | None = None) -> None:
         self._environment = dict(environment)
+        self._shelf = shelf
         self._verdicts: dict[tuple[str, str], bool] = {}
+        self._made_of = hashlib.sha256(repr((_REVISION, sorted(self._environment.items()))).encode())
 
     def read(self, text: str, *, project: NormalizedName, version: Version) -> Neutral:
         """Return the neutral form of a METADATA or PKG-INFO file of `project` at `version`.
@@ -64,6 +82,18 @@ class MetadataReader:
         Raises MetadataError where name or version are another file's, or a requirement cannot be read or is a direct
         reference, which no index may answer with.
         """
+        if self._shelf is None:
+            return self._read(text, project=project, version=version)
+        made_of = self._made_of.copy()
+        made_of.update(f"{project} {version}\n{text}".encode())
+        kept = self._shelf.neutral(made_of.hexdigest())
+        if kept is not None:
+            return _decoder()(kept)
+        neutral = self._read(text, project=project, version=version)
+        self._shelf.store_neutral(made_of.hexdigest(), msgspec.msgpack.encode(neutral))
+        return neutral
+
+    def _read(self, text: str, *, project: NormalizedName, version: Version) -> Neutral:
         name: str | None = None
         found_version: str | None = None
         python: str | None = None
@@ -120,6 +150,11 @@ def _conjuncts(condition: str) -> list[str]:
         return [condition]
     clauses = [clause.strip() for clause in condition.split(" and ")]
     return clauses if all(len(clause.split()) == 3 for clause in clauses) else [condition]
+
+
+@cache
+def _decoder() -> Callable[[bytes], Neutral]:
+    return msgspec.msgpack.Decoder(Neutral).decode
 
 
 def headers_of(text: str) -> Iterator[tuple[str, str]]:

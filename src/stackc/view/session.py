@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from urllib.parse import unquote, urljoin, urlsplit
 
 from msgspec import Struct, field
@@ -17,7 +18,7 @@ from stackc.upstream.metadata_files import MetadataOutcome, MetadataSource, Unre
 from stackc.upstream.pages import Absent, Found, PageOutcome, PageSource, Unavailable
 from stackc.upstream.simple import FileRow
 from stackc.view.crawl import Crawl
-from stackc.view.metadata import MetadataError, MetadataReader, Need, Neutral
+from stackc.view.metadata import MetadataError, MetadataReader, Need, Neutral, Shelf
 from stackc.view.rules import GUARD_PREFIX, is_guard
 from stackc.view.server import Answer, Reply
 
@@ -25,6 +26,7 @@ __all__ = ["ShownProject", "ShownRelease", "ViewSession"]
 
 _JSON = "application/vnd.pypi.simple.v1+json"
 _CRAWL_STRIDE = 4
+_PATIENCE = 4
 _UNUSABLE = Need(canonicalize_name(f"{GUARD_PREFIX}unusable"), "==0")
 """A requirement that nothing meets: like a guard's, its name is the view's own, and no index is ever asked for it."""
 
@@ -41,12 +43,13 @@ class ShownRelease(Struct):
 
 
 class ShownProject(Struct):
-    """One project as the view shows it. `outcome` is None until its page came."""
+    """One project as the view shows it. `outcome` is None until its page came; `spelled` are the keys of `releases` as text."""
 
     name: NormalizedName
     index: str
     outcome: PageOutcome | None = None
     releases: dict[Version, ShownRelease] = field(default_factory=dict)
+    spelled: list[str] = field(default_factory=list)
     waiting: list[Callable[[], None]] = field(default_factory=list)
 
 
@@ -67,6 +70,7 @@ class ViewSession:
         addresses: Callable[[str], str],
         soon: Callable[[Callable[[], None]], None],
         progress: Callable[[], None],
+        shelf: Shelf | None = None,
     ) -> None:
         self.plan = plan
         self.projects: dict[NormalizedName, ShownProject] = {}
@@ -78,15 +82,21 @@ class ViewSession:
         self._addresses = addresses
         self._soon = soon
         self._progress = progress
-        self._reader = MetadataReader(plan.target.marker_environment())
+        self._reader = MetadataReader(plan.target.marker_environment(), shelf=shelf)
         self._exact = plan.exact_pins()
         self._crawl = Crawl(plan.preferences)
         self._crawling = False
+        self._awake = False
+        self._misses = 0
 
     def start(self) -> None:
-        """Fetch ahead from the manifest's requirements and the previous lock on."""
-        self._crawl.start(_root_need(line) for line in (*self.plan.requirements(), *self.plan.tools))
-        self._crawl_on()
+        """Ask for all that is surely needed; from the first answer that the cache does not have, fetch ahead."""
+        for need in self._roots():
+            self.project(need.name)
+        for name in self.plan.preferences:
+            self.project(name)
+        if self._misses == len(self.projects):
+            self._wake_crawl()
 
     def route(self, path: str, reply: Reply) -> None:
         """Answer one request: `simple/NAME/`, or `files/NAME/VERSION/FILE.metadata`. Archives are refused (410)."""
@@ -104,6 +114,8 @@ class ViewSession:
             index = self.plan.index_of(name)
             project = self.projects[name] = ShownProject(name, index)
             self._pages.get(index, self._addresses(index), name, lambda outcome: self._page_came(project, outcome))
+            if project.outcome is None:
+                self._miss()
         return self.projects[name]
 
     def release(self, name: NormalizedName, version: Version, done: Callable[[], None]) -> None:
@@ -117,6 +129,8 @@ class ViewSession:
         else:
             release.waiting = [done]
             self._fetch_metadata(project, release)
+            if release.waiting is not None:
+                self._miss()
 
     def address_of(self, name: NormalizedName, file: FileRow) -> str:
         """Return the absolute address of a file of a project whose page has come."""
@@ -142,11 +156,11 @@ class ViewSession:
             self.failures.append(outcome.finding)
         elif isinstance(outcome, Found):
             for candidate in outcome.candidates:
-                version = Version(candidate.version)
+                version = _parse_version(candidate.version)
                 if self._shows(project.name, version, candidate.file):
                     project.releases[version] = ShownRelease(version, candidate.file)
-            self._crawl.page_came(project.name, list(project.releases))
-            self._crawl_on()
+                    project.spelled.append(candidate.version)
+            self._tell_crawl(project)
         self._release_waiters(project)
         self._progress()
 
@@ -154,6 +168,37 @@ class ViewSession:
         if file.yanked and self._exact.isdisjoint(((name, version), (name, Version(version.public)))):
             return False  # `==2.5.1` pins 2.5.1+cu124 as well (PEP 440)
         return self.plan.rules.hiding_rule(name, version) is None
+
+    def _roots(self) -> Iterator[Need]:
+        return (_root_need(line) for line in (*self.plan.requirements(), *self.plan.tools))
+
+    def _miss(self) -> None:
+        """Count an answer that the cache does not have; after a handful, or if it had nothing at all, crawl.
+
+        While the cache answers nearly everything, guessing would only keep the engine waiting for the processor. An index that
+        tells no moments of upload is asked again for each of its few pages.
+        """
+        self._misses += 1
+        if self._misses > _PATIENCE:
+            self._wake_crawl()
+
+    def _wake_crawl(self) -> None:
+        if self._awake:
+            return
+        self._awake = True
+        self._crawl.start(self._roots())
+        for project in tuple(self.projects.values()):
+            if isinstance(project.outcome, Found):
+                self._tell_crawl(project)
+                for release in project.releases.values():
+                    if release.neutral is not None:
+                        self._crawl.metadata_came(project.name, release.version, release.neutral)
+        self._crawl_on()
+
+    def _tell_crawl(self, project: ShownProject) -> None:
+        if self._awake:
+            self._crawl.page_came(project.name, list(project.releases))
+            self._crawl_on()
 
     def _crawl_on(self) -> None:
         if not self._crawling:
@@ -213,7 +258,7 @@ class ViewSession:
         waiting, release.waiting = release.waiting or [], None
         for done in waiting:
             done()
-        if release.neutral is not None:
+        if release.neutral is not None and self._awake:
             self._crawl.metadata_came(project.name, release.version, release.neutral)
             self._crawl_on()
         self._progress()
@@ -274,6 +319,12 @@ class ViewSession:
             done()
 
 
+@cache
+def _parse_version(text: str) -> Version:
+    """Return a version; `1.0.0` and its like stand on page after page."""
+    return Version(text)
+
+
 def _root_need(line: str) -> Need:
     requirement = Requirement(line)
     extras = tuple(canonicalize_name(extra) for extra in requirement.extras)
@@ -298,7 +349,7 @@ def _page_answer(project: ShownProject) -> Answer:
         return Answer(502)
     if isinstance(project.outcome, Absent) or not project.releases:
         return Answer(404)
-    return _page_of(project.name, (str(version) for version in project.releases))
+    return _page_of(project.name, project.spelled)
 
 
 def _page_of(name: NormalizedName, versions: Iterable[str]) -> Answer:
