@@ -9,8 +9,8 @@ BIN := $(VENV)/bin
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-compile: $(VENV)/.installed ## Compile stack.toml against the live indexes into locks/
-	$(BIN)/stackc compile
+compile: $(VENV)/.installed ## Compile stack.toml against the live indexes into locks/, from nothing
+	$(BIN)/stackc compile --upgrade
 
 check: $(VENV)/.installed ## Check that locks/ is current, proved and unedited
 	$(BIN)/stackc check

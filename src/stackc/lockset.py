@@ -118,7 +118,7 @@ def _choice(release: ShownRelease, index: str) -> ChosenRelease:
         index=index,
         file=LockedFile(
             name=row.filename,
-            sha256=row.hashes.sha256 or "",
+            sha256=(row.hashes.sha256 or "").lower(),
             size=row.size,
             uploaded=moment.replace(microsecond=0) if moment else None,
         ),

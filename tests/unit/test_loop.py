@@ -94,8 +94,7 @@ def test_other_threads_may_post(loop: Loop) -> None:
     here = threading.get_ident()
     seen: list[tuple[int, int]] = []
     threads = [
-        threading.Thread(target=lambda n=n: loop.post(lambda: seen.append((n, threading.get_ident()))))
-        for n in range(20)
+        threading.Thread(target=lambda n=n: loop.post(lambda: seen.append((n, threading.get_ident())))) for n in range(20)
     ]
     for thread in threads:
         thread.start()

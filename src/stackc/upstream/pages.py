@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import gzip
 import hashlib
 import heapq
 import re
@@ -22,7 +21,7 @@ from stackc.errors import Finding
 from stackc.upstream import catalog
 from stackc.upstream.cache import Cache, CachedPage
 from stackc.upstream.simple import ACCEPT, FileRow, Hashes, PageError, decode_page
-from stackc.upstream.transfers import Response, Transfers, split_credentials
+from stackc.upstream.transfers import LARGEST_BODY, Response, Transfers, split_credentials
 from stackc.view.curate import Candidate, Curation
 
 if TYPE_CHECKING:
@@ -267,10 +266,16 @@ def _decoded(response: Response) -> bytes:
         return response.body
     if encoding != "gzip":
         raise PageError(f"it is encoded as {encoding}, which nobody asked for")
+    reader = zlib.decompressobj(wbits=31)
     try:
-        return gzip.decompress(response.body)
-    except (OSError, EOFError, zlib.error) as error:
+        body = reader.decompress(response.body, LARGEST_BODY)
+    except zlib.error as error:
         raise PageError("its gzip encoding is broken") from error
+    if reader.unconsumed_tail:
+        raise PageError(f"it is longer than {LARGEST_BODY // 1024 // 1024} MiB")
+    if not reader.eof:
+        raise PageError("its gzip encoding is broken")
+    return body
 
 
 def _page(query: _Query, response: Response, body: bytes) -> CachedPage:

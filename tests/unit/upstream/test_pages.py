@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from stackc.errors import Finding
 from stackc.upstream.pages import Absent, Found, PageOutcome, Unavailable
 from stackc.upstream.settings import NetworkSettings
+from stackc.upstream.transfers import LARGEST_BODY
 from support.index_server import JSON, Answer, IndexServer, Request, Site, html_page, json_page, serving
 from support.odd_servers import free_port
 from support.universe import Release, publish, publish_html
@@ -288,3 +290,12 @@ def test_credentials_do_not_follow_a_redirect_to_another_host() -> None:
         assert isinstance(outcome, Found)
         assert (outcome.url, outcome.credentials) == (f"{other.url}/simple/demo/", None)
         assert "authorization" not in other.requests[0].headers
+
+
+def test_a_page_that_inflates_beyond_all_measure_is_not_read() -> None:
+    bomb = gzip.compress(b" " * (LARGEST_BODY + 1), 9, mtime=0)
+    site = at(Answer(200, bomb, {"Content-Type": JSON, "Content-Encoding": "gzip"}))
+    with serving(site) as server:
+        outcome, _ = fetch(f"{server.url}/simple")
+    found = finding(outcome)
+    assert (found.code, found.notes) == ("S314", (f"{server.url}/simple/demo/: it is longer than 256 MiB",))
