@@ -61,8 +61,9 @@ def _versions(lock: Lock | None) -> dict[NormalizedName, str]:
 
 def _others(compiled: Compiled) -> Iterator[str]:
     lock = compiled.lock
-    needed = _counted(len(lock.packages) - len(lock.roots), "package")
-    yield f"and {needed} that these need; see {lock_folder(compiled.target)}/STACK.md"
+    if len(lock.packages) > len(lock.roots):
+        needed = _counted(len(lock.packages) - len(lock.roots), "package")
+        yield f"and {needed} that these need; see {lock_folder(compiled.target)}/STACK.md"
     before, after = _versions(compiled.previous), _versions(lock)
     if compiled.previous is None:
         return
