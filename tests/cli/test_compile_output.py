@@ -20,7 +20,6 @@ component  version  index  step              change
 base       1.1      pypi   1
 app        0.1      pypi   requirements.txt
 
-and 0 packages that these need; see locks/gpu/STACK.md
 wrote locks/gpu/
 """
 RENDERED = """\
@@ -30,7 +29,6 @@ component  version  index  step              change
 base       1.1      pypi   1
 app        0.1      pypi   requirements.txt
 
-and 0 packages that these need; see locks/gpu/STACK.md
 changed against the previous lock: no version
 """
 UPGRADED = """\
@@ -40,7 +38,6 @@ component  version  index  step              change
 base       2.0      pypi   1                 was 1.1
 app        0.1      pypi   requirements.txt
 
-and 0 packages that these need; see locks/gpu/STACK.md
 changed against the previous lock: 1 version
   base 1.1 -> 2.0
 """
@@ -123,7 +120,6 @@ def test_a_narrowed_range_and_a_new_component_tell_what_moved(desk: Desk, server
             app         0.1      pypi   requirements.txt
             setuptools  80.9.0   pypi   requirements.txt  new
 
-            and 0 packages that these need; see locks/gpu/STACK.md
             changed against the previous lock: 2 versions
               base 1.1 -> 1.0
               setuptools 80.9.0 added
