@@ -57,3 +57,19 @@ def test_an_unknown_option_is_a_mistake_of_usage(tmp_path: Path, words: tuple[st
     assert (told.status, told.stdout) == (2, "")
     assert told.stderr.startswith(f"Usage: stackc {' '.join(words)} [OPTIONS]")
     assert told.stderr.splitlines()[-1].startswith("Error: No such option")
+
+
+def test_a_code_is_explained(tmp_path: Path) -> None:
+    page = """\
+S390: an engine is not installed, or cannot be run
+
+The external resolver that `--engine` names was not found in the environment
+that stackc runs in, nor on the PATH, or it is there and cannot be run. Install
+it into that environment.
+"""
+    assert Desk(tmp_path).run("explain", "s390") == Outcome(0, page, "")
+
+
+def test_an_unknown_code_is_said_to_be_none(tmp_path: Path) -> None:
+    expected = "error[S001]: no finding has the code `S999`\n\nhint: codes look like `S301`\n"
+    assert Desk(tmp_path).run("explain", "S999") == Outcome(2, "", expected)

@@ -88,6 +88,17 @@ def check_command(targets: tuple[str, ...], manifest: Path) -> None:
     click.get_current_context().exit(check_targets(targets, manifest=manifest))
 
 
+@stackc.command("explain", short_help="Explain the code of an error or a warning.")
+@click.argument("code")
+def explain_command(code: str) -> None:
+    """Print what CODE means, such as S301, why it matters and what to do."""
+    from stackc.codes import load
+
+    found = load(code)
+    text = " ".join(found.page.split())
+    click.echo(f"{found.code}: {found.title}\n\n{click.wrap_text(text, width=80)}")
+
+
 @stackc.group("export", short_help="Write a lock in another tool's format.")
 def export_group() -> None:
     """Write a lock in another tool's format."""
