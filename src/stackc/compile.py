@@ -125,6 +125,7 @@ def _resolved(project: Project, plan: Plan, *, workshop: Workshop, progress: Pro
 
             places = project.manifest.places
             raise NoSolutionError(diagnose(found, resolver=resolver, matrix=project.matrix, places=places))
+    workshop.cache.flush()
     from stackc.lockset import lock_pins
 
     engine = Engine(name=workshop.engine.name, version=workshop.engine.version())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import sqlite3
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,8 @@ class CachedPage(Struct, frozen=True, kw_only=True):
 class Cache:
     """One SQLite file; a broken or foreign one is thrown away and begun anew, since all in it can be fetched again.
 
-    What is stored is held back until `close`, which writes it in one short transaction: runs side by side do not wait for each
-    other longer than `patience`, in seconds. Without a `path` the cache lives in memory alone.
+    What is stored is held back until `flush` or `close`, which write it in one short transaction: runs side by side do not wait
+    for each other longer than `patience`, in seconds. Without a `path` the cache lives in memory alone.
     """
 
     def __init__(self, path: Path | None, *, patience: float = 10.0) -> None:
@@ -61,6 +62,7 @@ class Cache:
         self._connection = _open(path, patience)
         self._broken = False
         self._held: list[tuple[str, tuple[object, ...]]] = []
+        self._writer: threading.Thread | None = None
         self._fresh_pages: dict[str, tuple[CachedPage, bytes]] = {}
 
     def page(self, url: str) -> CachedPage | None:
@@ -147,25 +149,44 @@ class Cache:
         """Keep a small text under a name."""
         self._hold("INSERT OR REPLACE INTO notes VALUES (?, ?)", name, text)
 
+    def flush(self) -> None:
+        """Begin to write what is stored, in a thread: a run that has asked for everything need not wait for the disk."""
+        self._wait()
+        held, self._held = self._held, []
+        if held:
+            self._writer = threading.Thread(target=self._write, args=(held,))
+            self._writer.start()
+
     def close(self) -> None:
         """Write all that was stored; a full disk or a read-only folder costs the cache, not the run."""
+        self._wait()
+        self._write(self._held)
+        self._connection.close()
+        if self._broken and self._path is not None:
+            _throw_away(self._path)
+
+    def _wait(self) -> None:
+        """Wait for the thread that writes: the connection is one thread's at a time."""
+        if self._writer is not None:
+            self._writer.join()
+            self._writer = None
+
+    def _write(self, held: list[tuple[str, tuple[object, ...]]]) -> None:
         try:
             with self._connection:
-                for statement, values in self._held:
+                for statement, values in held:
                     self._connection.execute(statement, values)
         except sqlite3.OperationalError:
             pass
         except sqlite3.DatabaseError:
             self._broken = True
-        self._connection.close()
-        if self._broken and self._path is not None:
-            _throw_away(self._path)
 
     def _hold(self, statement: str, *values: object) -> None:
         self._held.append((statement, values))
 
     def _row(self, query: str, *values: str) -> tuple[Any, ...] | None:
         """Return the one row of a query; what a broken file cannot tell is not there."""
+        self._wait()
         try:
             row: tuple[Any, ...] | None = self._connection.execute(query, values).fetchone()
         except sqlite3.DatabaseError:
@@ -177,10 +198,10 @@ class Cache:
 def _open(path: Path | None, patience: float) -> sqlite3.Connection:
     """Return a connection with the tables of this schema: to the file, if need be to a new one, at worst to memory."""
     if path is None:
-        return _prepared(sqlite3.connect(":memory:"))
+        return _prepared(sqlite3.connect(":memory:", check_same_thread=False))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return _prepared(sqlite3.connect(path, timeout=patience))
+        return _prepared(sqlite3.connect(path, timeout=patience, check_same_thread=False))
     except (sqlite3.OperationalError, OSError):  # locked, read-only or full: do without, touch nothing
         return _open(None, patience)
     except sqlite3.DatabaseError:

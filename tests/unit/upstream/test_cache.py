@@ -77,6 +77,21 @@ def test_nothing_is_written_before_the_cache_is_closed(tmp_path: Path) -> None:
         assert everything(third) == FULL
 
 
+def test_what_is_stored_before_and_after_a_flush_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "cache.sqlite"
+    cache = Cache(path)
+    cache.store_note("before", "one")
+    cache.flush()
+    assert cache.note("before") == "one"
+    cache.store_note("after", "two")
+    cache.flush()
+    cache.flush()
+    cache.close()
+    again = Cache(path)
+    assert [again.note(name) for name in ("before", "after")] == ["one", "two"]
+    again.close()
+
+
 def test_a_cache_without_a_path_forgets_everything() -> None:
     with opened(None) as cache:
         fill(cache)
