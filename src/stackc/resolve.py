@@ -210,7 +210,16 @@ class Resolver:
         self._complete(pins)
         tools = {name: self._newest(name, requirement, pins) for name, requirement in self._tool_requirements()}
         self._complete(tools)
+        self._tell_left_out({**pins, **tools})
         return Resolution(pins=pins, tools=tools, projects=self.session.projects)
+
+    def _tell_left_out(self, pins: Mapping[NormalizedName, Version]) -> None:
+        """Tell of each release newer than the pin that was passed over because its file cannot be used."""
+        for name, version in sorted(pins.items()):
+            for release in self.session.projects[name].releases.values():
+                if release.problem is not None and release.version > version:
+                    why = "; ".join(release.problem.notes)
+                    self._progress.note(f"{name} {release.version} was left out: {release.problem.message} ({why})")
 
     def _tool_requirements(self) -> list[tuple[NormalizedName, Requirement]]:
         parsed = [Requirement(line) for line in self._plan.tools]

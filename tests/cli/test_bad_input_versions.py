@@ -227,6 +227,17 @@ def test_a_broken_file_at_depth_is_told(tmp_path: Path) -> None:
     assert "stackc-rule" not in engine
 
 
+def test_a_newer_release_whose_file_is_broken_is_passed_over_and_told(tmp_path: Path) -> None:
+    broken = Release(version="2.0", metadata="Metadata-Version: 2.1\nName: other\nVersion: 2.0\n")
+    desk = Desk(tmp_path)
+    with serving(index_of({**UNIVERSE, "base": (broken, Release(version="1.0"))})) as server:
+        desk.write(manifest(server, component("base")))
+        told = desk.run("compile")
+    left_out = "`base-2.0-py3-none-any.whl` cannot be used (its metadata says that it is `other`)"
+    assert (told.status, told.stderr) == (0, f"gpu: base 2.0 was left out: {left_out}\n")
+    assert "base==1.0" in (desk.project / "locks/gpu/constraints.txt").read_text()
+
+
 def test_a_project_at_depth_that_only_another_index_has_is_told(tmp_path: Path) -> None:
     universe = {**TOOLS, "app": UNIVERSE["app"]}
     own, engine = parted(failed(tmp_path, universe, component("app"), other={"base": UNIVERSE["base"]}))
