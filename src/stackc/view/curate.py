@@ -10,6 +10,7 @@ import datetime as dt
 import hashlib
 import re
 from collections.abc import Iterable
+from functools import cache
 
 import msgspec
 from msgspec import Struct
@@ -21,7 +22,7 @@ from packaging.version import InvalidVersion, Version
 from stackc.target import Target, supported_tags
 from stackc.upstream.simple import FileRow
 
-__all__ = ["Candidate", "Curation", "Rejection", "moment_of"]
+__all__ = ["Candidate", "Curation", "Rejection", "moment_of", "parse_version"]
 
 _REVISION = 3
 """Part of every curation's key: raise it when the rules of this module change, so that cached results are made anew."""
@@ -35,7 +36,7 @@ _Order = tuple[int, _Build, str]
 """What makes one file of a release better than another, the higher the better."""
 
 
-_UNJUDGED = (-1, ())
+_UNJUDGED: tuple[int, tuple[int, str]] = (-1, (-1, ""))
 
 
 class Candidate(msgspec.Struct, frozen=True, array_like=True):
@@ -94,20 +95,23 @@ class Curation:
         best: dict[str, tuple[_Order, FileRow]] = {}
         ours: dict[str, bool] = {}
         fits = self._fits
-        for file in files:
-            filename = file.filename
-            first = filename.find("-")
-            second = filename.find("-", first + 1)
-            fit = fits.get(filename[second:], _UNJUDGED)
+        any_sdist = project in self._sdists
+        for file in files:  # most files are for other platforms and Pythons: what follows name and version tells, and recurs
+            name, _, rest = file.filename.partition("-")
+            version, _, tail = rest.partition("-")
+            fit = fits.get(tail, _UNJUDGED)
             if fit is _UNJUDGED:
-                fit = fits[filename[second:]] = self._judge_tail(filename[second:])
-            found = self._sdist(project, filename) if fit is None else (*fit, filename[:first], filename[first + 1 : second])
-            if found is None or not self._admitted(file):
+                fit = fits[tail] = self._judge_tail(tail)
+            if fit is None:
+                sdist = _split_sdist(project, file.filename) if any_sdist else None
+                if sdist is None:
+                    continue
+                (name, version), fit = sdist, (self._worst, _NO_BUILD)
+            if not self._admitted(file):
                 continue
-            rank, build, name, version = found
             if name not in ours:
                 ours[name] = canonicalize_name(name) == project
-            order = (-rank - (self._worst + 1 if file.yanked else 0), build, filename)
+            order = (-fit[0] - (self._worst + 1 if file.yanked else 0), fit[1], file.filename)
             if ours[name] and (version not in best or order > best[version][0]):
                 best[version] = (order, file)
         return _newest_first(best)
@@ -128,13 +132,9 @@ class Curation:
 
     def _judge_tail(self, tail: str) -> tuple[int, _Build] | None:
         """Return rank and build tag for what follows name and version in a wheel's file name; None if it does not fit."""
-        parsed = _split_wheel(f"n-0{tail}")
+        parsed = _split_wheel(f"n-0-{tail}")
         rank = self._tag_rank(parsed[3]) if parsed is not None else None
         return (rank, parsed[2]) if parsed is not None and rank is not None else None
-
-    def _sdist(self, project: NormalizedName, filename: str) -> tuple[int, _Build, str, str] | None:
-        parsed = _split_sdist(project, filename) if project in self._sdists else None
-        return (self._worst, _NO_BUILD, *parsed) if parsed is not None else None
 
     def _tag_rank(self, tags: str) -> int | None:
         if tags not in self._rank_of:
@@ -215,12 +215,18 @@ def _microseconds(fraction: str) -> int:
     return int(f"{fraction[:6]:0<6}") + bool(fraction[6:].strip("0"))
 
 
+@cache
+def parse_version(text: str) -> Version:
+    """Return a version; `1.0.0` and its like stand on page after page. Raises InvalidVersion."""
+    return Version(text)
+
+
 def _newest_first(best: dict[str, tuple[_Order, FileRow]]) -> list[Candidate]:
     """Return the best file of each version; where two spell one version, the better file's spelling is the release's."""
     merged: dict[Version, tuple[_Order, FileRow, str]] = {}
     for text, found in best.items():
         try:
-            version = Version(text)
+            version = parse_version(text)
         except InvalidVersion:
             continue
         if version not in merged or found[0] > merged[version][0]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
 from urllib.parse import unquote, urljoin, urlsplit
 
 from msgspec import Struct, field
@@ -18,6 +17,7 @@ from stackc.upstream.metadata_files import MetadataOutcome, MetadataSource, Unre
 from stackc.upstream.pages import Absent, Found, PageOutcome, PageSource, Unavailable
 from stackc.upstream.simple import FileRow
 from stackc.view.crawl import Crawl
+from stackc.view.curate import parse_version
 from stackc.view.metadata import MetadataError, MetadataReader, Need, Neutral, Shelf
 from stackc.view.rules import GUARD_PREFIX, is_guard
 from stackc.view.server import Answer, Reply
@@ -156,7 +156,7 @@ class ViewSession:
             self.failures.append(outcome.finding)
         elif isinstance(outcome, Found):
             for candidate in outcome.candidates:
-                version = _parse_version(candidate.version)
+                version = parse_version(candidate.version)
                 if self._shows(project.name, version, candidate.file):
                     project.releases[version] = ShownRelease(version, candidate.file)
                     project.spelled.append(candidate.version)
@@ -317,12 +317,6 @@ class ViewSession:
         waiting, project.waiting = project.waiting, []
         for done in waiting:
             done()
-
-
-@cache
-def _parse_version(text: str) -> Version:
-    """Return a version; `1.0.0` and its like stand on page after page."""
-    return Version(text)
 
 
 def _root_need(line: str) -> Need:
