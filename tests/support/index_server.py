@@ -108,6 +108,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._server.connections.discard(self._transport)
+        self._transport.close()
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -154,8 +155,10 @@ class IndexServer:
         self.port = listening.sockets[0].getsockname()[1]
         ready()
         await stop.wait()
+        for _ in range(_LAST_TURNS):  # a connection that is accepted after the close would be nobody's to end
+            await asyncio.sleep(0)
         listening.close()
-        for _ in range(_LAST_TURNS):  # one accepts what still comes, the next closes what was aborted
+        for _ in range(_LAST_TURNS):
             for transport in tuple(self.connections):
                 transport.abort()
             await asyncio.sleep(0)
