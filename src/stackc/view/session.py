@@ -132,13 +132,6 @@ class ViewSession:
             if release.waiting is not None:
                 self._miss()
 
-    def address_of(self, name: NormalizedName, file: FileRow) -> str:
-        """Return the absolute address of a file of a project whose page has come."""
-        outcome = self.projects[name].outcome
-        if not isinstance(outcome, Found):
-            raise UpstreamError(Finding(code="S311", message=f"the page of `{name}` is not known"))
-        return urljoin(outcome.url, file.url)
-
     def rejections(self, name: NormalizedName) -> list[tuple[str, str]]:
         """Return (version, reason) of the releases of a project that its page lists and the view does not show."""
         project = self.projects[name]
