@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
+from packaging.utils import canonicalize_name
 
 from stackc.errors import Finding, IncompatibleError, LockError, NoSolutionError
 from stackc.layout import LOCK, lock_folder
 from stackc.lock.model import Engine, Lock, Package
+from stackc.lock.routing import index_of
+from stackc.manifest.model import Component, Manifest
 from stackc.matrix.bases import resolve_target
+from stackc.matrix.builds import label_of_index
 from stackc.matrix.check import check_stack
 from stackc.matrix.partners import fill_partners
-from stackc.plan import Plan, make_plan
+from stackc.plan import Plan, make_plan, routes_of
 from stackc.project import Project
 from stackc.resolve import Conflict, Progress, Resolver, Workshop
 from stackc.target import Target
@@ -107,6 +111,7 @@ def plan_target(project: Project, target: Target, *, previous: Lock | None) -> t
         facts=project.facts,
         policy=manifest.policy,
         places=manifest.places,
+        torch_label=_torch_label(manifest, components),
     )
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
@@ -115,6 +120,17 @@ def plan_target(project: Project, target: Target, *, previous: Lock | None) -> t
     preferences = {package.name: package.version for package in locked}
     plan = make_plan(manifest, target=target, components=components, matrix=project.matrix, preferences=preferences)
     return plan, findings
+
+
+def _torch_label(manifest: Manifest, components: Sequence[Component]) -> str | None:
+    """Return the label that all builds of torch have on the index that it comes from, None where they have no one."""
+    own = {component.name: component.index for component in components if component.index is not None}
+    index = index_of(_TORCH, own=own, routes=routes_of(manifest))
+    found = manifest.indexes.get(index) if index is not None else None
+    return label_of_index(found.url) if found is not None and found.url is not None else None
+
+
+_TORCH = canonicalize_name("torch")
 
 
 def _resolved(project: Project, plan: Plan, *, workshop: Workshop, progress: Progress) -> LockSet:

@@ -14,7 +14,7 @@ from stackc.errors import Finding
 from stackc.manifest.model import Component, Places
 from stackc.matrix.model import Matrix
 from stackc.matrix.places import place_of_version
-from stackc.matrix.wording import spelled
+from stackc.matrix.wording import rule_note, spelled
 from stackc.resolve import Conflict, Resolver
 from stackc.upstream.pages import Absent, Found
 from stackc.view.rules import GUARD_PREFIX, Guard
@@ -114,7 +114,7 @@ def _whole_conflict(conflict: Conflict, *, resolver: Resolver, matrix: Matrix, p
     session, plan = conflict.session, conflict.session.plan
     words = set(re.findall(r"[a-z0-9][a-z0-9._-]*", conflict.text.lower()))
     named = [project for name, project in sorted(session.projects.items()) if name in words]
-    rules = sorted({guard.rule for guard in plan.rules.by_name.values() if _takes_part(guard, words, session)})
+    rules = [guard for guard in plan.rules.by_name.values() if _takes_part(guard, words, session)]
     components = [component for component in plan.components if component.name in words]
     return Finding(
         code="S301",
@@ -144,12 +144,8 @@ def _takes_part(guard: Guard, words: set[str], session: ViewSession) -> bool:
     )
 
 
-def _rule_lines(rules: Iterable[str], matrix: Matrix) -> Iterable[str]:
-    for name in rules:
-        rule = matrix.rules[name]
-        when = ", ".join(f"{condition.name}{condition.text}" for condition in rule.when)
-        requires = ", ".join(f"{condition.name}{condition.text}" for condition in rule.requires)
-        yield f"rule {name}: {when} needs {requires} ({rule.because}) {rule.source}"
+def _rule_lines(guards: Iterable[Guard], matrix: Matrix) -> Iterable[str]:
+    yield from sorted({rule_note(matrix.rules[guard.rule], guard.clause) for guard in guards})
 
 
 # uv tells which releases a guard has, and what follows from that: true, and of no use to anybody.

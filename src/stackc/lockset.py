@@ -166,6 +166,7 @@ def _headed(body: Pinned, project: Project, plan: Plan) -> Lock:
             base=target.base,
             cuda=str(target.cuda) if target.cuda else None,
             glibc=f"{target.glibc[0]}.{target.glibc[1]}",
+            distribution=target.distribution,
             driver=str(target.driver) if target.driver else None,
             gpus=target.gpus,
         ),

@@ -17,7 +17,7 @@ from stackc.matrix.model import Matrix
 from stackc.target import Target
 from stackc.view.rules import ViewRules, view_rules
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["Plan", "make_plan", "routes_of"]
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -76,15 +76,20 @@ def make_plan(
         indexes=manifest.indexes,
         own_indexes={component.name: component.index for component in components if component.index is not None},
         default_index=manifest.default_index.name,
-        routes=tuple(
-            Route(index=index.name, serves=index.serves, default=index.default)
-            for index in sorted(manifest.indexes.values(), key=lambda index: index.name)
-        ),
-        rules=view_rules(matrix.clauses(), target.virtual_versions()),
+        routes=routes_of(manifest),
+        rules=view_rules(matrix.clauses(), target.virtual_versions(), builds=matrix.builds, machine=target.machine),
         exclude_newer=manifest.policy.exclude_newer,
         sdists=tuple(sorted(manifest.policy.sdists)),
         preferences=preferences,
         tools=(f"pip{manifest.image.pip}", *manifest.image.build_tools),
+    )
+
+
+def routes_of(manifest: Manifest) -> tuple[Route, ...]:
+    """Return what each index of the manifest serves, by the indexes' names."""
+    return tuple(
+        Route(index=index.name, serves=index.serves, default=index.default)
+        for index in sorted(manifest.indexes.values(), key=lambda index: index.name)
     )
 
 

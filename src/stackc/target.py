@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
@@ -13,6 +14,7 @@ __all__ = ["MACHINES", "Target", "supported_tags"]
 MACHINES: Mapping[str, str] = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 """The platforms that a target may name, in Docker's words, and `platform_machine` of each."""
 
+_DISTRIBUTION = re.compile(r"([a-z]+)([0-9.]+)")
 _OLDEST_GLIBC_MINOR = {"x86_64": 5, "aarch64": 17}
 _LEGACY_MANYLINUX = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
 
@@ -71,14 +73,21 @@ class Target(Struct, frozen=True, kw_only=True):
         }
 
     def virtual_versions(self) -> dict[str, tuple[Version, ...]]:
-        """Return the versions of the virtual projects that this target fixes; `sm` has one per GPU architecture."""
+        """Return the versions of the virtual projects that this target fixes.
+
+        `sm` has one per GPU architecture, in the number's own order: 90 for `sm_90` and `sm_90a`, which are one device.
+        `base-ubuntu`, `base-debian` and so on have the release of the base image's distribution.
+        """
         known = {
             "python": (self.python_full,),
             "glibc": (Version(f"{self.glibc[0]}.{self.glibc[1]}"),),
             "cuda": (self.cuda,) if self.cuda else (),
             "driver": (self.driver,) if self.driver else (),
-            "sm": tuple(Version(gpu.removeprefix("sm_")) for gpu in self.gpus),
+            "sm": tuple(Version(gpu.removeprefix("sm_").removesuffix("a")) for gpu in self.gpus),
         }
+        release = _DISTRIBUTION.fullmatch(self.distribution or "")
+        if release is not None:
+            known[f"base-{release[1]}"] = (Version(release[2]),)
         return {name: versions for name, versions in known.items() if versions}
 
 

@@ -23,7 +23,7 @@ from stackc.lock.model import Engine, Inputs, Lock, LockedFile, LockedTarget, Pa
 from stackc.lock.requirements import parse_needs
 from stackc.lock.steps import assign, conflicts
 from stackc.lock.why import bounds
-from stackc.matrix.model import Condition, Matrix, ProjectName, Rule
+from stackc.matrix.model import Arm, Condition, Matrix, ProjectName, Rule
 
 NAMES = tuple(NormalizedName(text) for text in ("alpha", "beta-lib", "gamma", "nvidia-delta", "epsilon", "zeta"))
 EXTRAS = tuple(NormalizedName(text) for text in ("fast", "x-tra"))
@@ -49,8 +49,12 @@ ROUTES = (Route(index="cu124", serves=("gamma", "nvidia-*")), Route(index="pypi"
 SERVED = ("gamma", "nvidia-delta")
 RULE = Rule(
     id="alpha-epsilon",
-    when=(Condition.of(ProjectName("alpha"), SpecifierSet(">=1")),),
-    requires=(Condition.of(ProjectName("epsilon"), SpecifierSet("<2.0.dev0")),),
+    arms=(
+        Arm(
+            when=(Condition.of(ProjectName("alpha"), SpecifierSet(">=1")),),
+            requires=(Condition.of(ProjectName("epsilon"), SpecifierSet("<2.0.dev0")),),
+        ),
+    ),
     because="they break",
     source="https://example.org/rule",
     date=dt.date(2026, 1, 1),

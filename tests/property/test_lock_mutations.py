@@ -22,7 +22,7 @@ from property.lock_universe import EXCLUDING, EXTRAS, FAR_VERSIONS, FOREIGN_TAGS
 from stackc.lock.model import Lock, LockedFile, Package, Root
 from stackc.lock.proof import prove
 from stackc.lock.requirements import parse_need
-from stackc.matrix.model import Condition, ProjectName
+from stackc.matrix.model import Arm, Condition, ProjectName
 
 Draw = st.DataObject
 Mutation = Callable[[Solution, Draw], Lock]
@@ -244,7 +244,7 @@ def test_the_proof_refuses_pins_that_break_a_rule(solution: Solution, data: Draw
     one, other = _package(solution, data), _package(solution, data)
     always = Condition.of(ProjectName("python"), SpecifierSet(">=3"))
     when = (always if one == other else _exactly(one),)
-    broken = replace(RULE, id="broken", when=when, requires=(_exactly(other).negated(),))
+    broken = replace(RULE, id="broken", arms=(Arm(when=when, requires=(_exactly(other).negated(),)),))
     matrix = replace(solution.matrix, rules={**solution.matrix.rules, broken.id: broken})
     findings = prove(settle(solution.lock, matrix), matrix=matrix)
     assert [finding.severity for finding in findings] == ["error"]

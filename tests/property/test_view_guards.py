@@ -11,6 +11,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from stackc.matrix.builds import Builds
 from stackc.matrix.model import VIRTUAL, Clause, Condition, ProjectName
 from stackc.view.rules import ViewRules, is_guard, view_rules
 from support.workbench import name_of
@@ -71,7 +72,7 @@ def closed(requires: Requires, pins: Pins) -> Requires:
 
 @given(found=st.lists(clauses(), max_size=4), pins=pin_sets, requires=requirement_sets)
 def test_the_view_admits_exactly_the_pins_that_break_no_clause(found: list[Clause], pins: Pins, requires: Requires) -> None:
-    rules = view_rules(found, VIRTUAL_VERSIONS)
+    rules = view_rules(found, VIRTUAL_VERSIONS, builds=Builds(), machine="x86_64")
 
     assert admitted_by_view(rules, pins, closed(requires, pins)) is admitted_by_clauses(found, pins)
 
@@ -85,7 +86,7 @@ def test_the_view_admits_exactly_the_pins_that_break_no_clause(found: list[Claus
 def test_a_rule_never_adds_a_project(
     found: list[Clause], project: str, version: Version, own: frozenset[NormalizedName]
 ) -> None:
-    rules = view_rules(found, VIRTUAL_VERSIONS)
+    rules = view_rules(found, VIRTUAL_VERSIONS, builds=Builds(), machine="x86_64")
 
     for need in rules.needs(project, version, own):
         assert need.extra is None
@@ -95,7 +96,7 @@ def test_a_rule_never_adds_a_project(
 
 @given(found=st.lists(clauses(), max_size=4))
 def test_each_clause_of_two_projects_or_more_has_a_guard_of_its_own(found: list[Clause]) -> None:
-    rules = view_rules(found, VIRTUAL_VERSIONS)
+    rules = view_rules(found, VIRTUAL_VERSIONS, builds=Builds(), machine="x86_64")
 
     assert all(len(guard.conditions) >= 2 for guard in rules.by_name.values())
     assert all(is_guard(name) for name in rules.by_name)

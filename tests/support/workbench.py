@@ -23,7 +23,8 @@ from stackc.errors import Place
 from stackc.lock.model import Root, Route
 from stackc.loop import Loop
 from stackc.manifest.model import Component, Index
-from stackc.matrix.model import Condition, Matrix, ProjectName, Rule
+from stackc.matrix.builds import Builds
+from stackc.matrix.model import Arm, Condition, Matrix, ProjectName, Rule
 from stackc.plan import Plan
 from stackc.target import Target
 from stackc.upstream.cache import Cache
@@ -73,8 +74,7 @@ def rule_of(rule_id: str, when: Mapping[str, str], requires: Mapping[str, str]) 
 
     return Rule(
         id=rule_id,
-        when=conditions(when),
-        requires=conditions(requires),
+        arms=(Arm(when=conditions(when), requires=conditions(requires)),),
         because="it breaks",
         source="https://example.org/rule",
         date=dt.date(2024, 6, 16),
@@ -124,7 +124,7 @@ def make_plan(
         own_indexes=own,
         default_index="pypi",
         routes=tuple(Route(index=index.name, serves=index.serves, default=index.default) for index in indexes.values()),
-        rules=view_rules((matrix or matrix_of()).clauses(), target.virtual_versions()),
+        rules=view_rules((matrix or matrix_of()).clauses(), target.virtual_versions(), builds=Builds(), machine=target.machine),
         exclude_newer=exclude_newer,
         sdists=tuple(map(name_of, sdists)),
         preferences={name_of(name): Version(version) for name, version in (preferences or {}).items()},

@@ -39,6 +39,7 @@ def target_of(lock: Lock) -> Target:
         cuda=None if locked.cuda is None else _version(locked, "cuda", locked.cuda),
         driver=None if locked.driver is None else _version(locked, "driver", locked.driver),
         gpus=locked.gpus,
+        distribution=locked.distribution,
     )
     for gpu in locked.gpus:
         if _GPU.fullmatch(gpu) is None:

@@ -79,6 +79,7 @@ class LockedTarget(Struct, frozen=True, kw_only=True):
     base: str
     cuda: str | None = None
     glibc: str | None = None
+    distribution: str | None = None
     driver: str | None = None
     gpus: tuple[str, ...] = ()
 

@@ -9,6 +9,7 @@ from packaging.version import Version
 
 from stackc.lock.model import Root
 from stackc.lock.requirements import parse_need
+from stackc.matrix.check import known_versions
 from stackc.matrix.model import Clause, Condition, Matrix
 from stackc.target import Target
 
@@ -51,7 +52,7 @@ def _by_requirement(sourced: Iterator[tuple[str, str]]) -> Iterator[Bound]:
 
 
 def _by_rule(pins: Mapping[NormalizedName, Version], target: Target, matrix: Matrix) -> Iterator[Bound]:
-    versions = _versions(pins, target)
+    versions = known_versions(pins, target=target, matrix=matrix)
     for clause in matrix.clauses():
         for condition in _bounding(clause, versions):
             yield condition.name, f"rule {clause.rule} {_outside(condition)}"
@@ -64,11 +65,6 @@ def _bounding(clause: Clause, versions: Mapping[str, tuple[Version, ...]]) -> It
         yield from clause.conditions
     elif len(failing) == 1:
         yield failing[0]
-
-
-def _versions(pins: Mapping[NormalizedName, Version], target: Target) -> Mapping[str, tuple[Version, ...]]:
-    """Return the versions of every project that a rule may name: the pins, and the virtual projects that the target fixes."""
-    return {**{name: (version,) for name, version in pins.items()}, **target.virtual_versions()}
 
 
 def _holds(condition: Condition, versions: Mapping[str, tuple[Version, ...]]) -> bool:

@@ -15,7 +15,7 @@ from stackc.manifest.kinds import Row
 from stackc.manifest.locate import Path
 from stackc.manifest.model import BUILTIN_INDEX
 from stackc.manifest.shown import shown
-from stackc.matrix.model import VIRTUAL
+from stackc.matrix.model import is_virtual
 
 __all__ = ["check_links"]
 
@@ -80,7 +80,7 @@ def _check_components(components: Mapping[str, Row], indexes: Mapping[str, Row],
     seen: dict[str, Row] = {}
     for spelled, row in components.items():
         name = canonicalize_name(spelled)
-        if name in VIRTUAL:
+        if is_virtual(name):
             hint = "a target has it: see `python`, `cuda`, `driver`, `glibc` and `gpus` of `[targets.NAME]`"
             at.at(*row.path).report("S112", f"`{spelled}` is no project of an index", hint=hint)
         if name in seen:

@@ -2,34 +2,49 @@
 
 Terminology: a condition is *forced* when it holds whatever is chosen: all versions that a component admits lie in its range, or
 the target's own version of a virtual project does. A clause whose every condition is forced is broken, and the verdict on it is
-*incompatible*; where only versions that the target does not know stand in the way, the verdict is *unknown*.
+*incompatible*; where only versions that the target does not know stand in the way, the verdict is *unknown*. So is it where a
+table of facts has no row for what is forced.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from packaging.ranges import VersionRange
 from packaging.version import Version
 
 from stackc.errors import Finding, Place
 from stackc.manifest.model import Component, MatrixVersion, Places, Policy
+from stackc.matrix.builds import TORCH_CUDA, cuda_of_label
 from stackc.matrix.facts import Facts
-from stackc.matrix.model import VIRTUAL, Clause, Condition, Matrix, ProjectName, Rule, pre_release_range
-from stackc.matrix.partners import check_torch
-from stackc.matrix.places import place_of_version, place_of_virtual
+from stackc.matrix.model import Clause, Condition, Matrix, ProjectName, Rule, is_virtual, pre_release_range
+from stackc.matrix.partners import check_torch, exact_version
+from stackc.matrix.places import place_of_build, place_of_version, place_of_virtual
 from stackc.matrix.verdict import Verdict, under_policy
 from stackc.matrix.wording import joined, rule_note, spelled
 from stackc.target import Target
 
-__all__ = ["check_pins", "check_stack"]
+__all__ = ["check_pins", "check_stack", "known_versions"]
+
+_Name = TypeVar("_Name", bound=str)
 
 
 def check_stack(
-    components: Sequence[Component], *, target: Target, matrix: Matrix, facts: Facts, policy: Policy, places: Places
+    components: Sequence[Component],
+    *,
+    target: Target,
+    matrix: Matrix,
+    facts: Facts,
+    policy: Policy,
+    places: Places,
+    torch_label: str | None = None,
 ) -> tuple[Finding, ...]:
-    """Return why the components of one target cannot work together, whatever versions are chosen within what they admit."""
-    stack = _Stack(components, target, places)
+    """Return why the components of one target cannot work together, whatever versions are chosen within what they admit.
+
+    `torch_label` is the label of all builds on the index that torch comes from, such as `cu124`; None where they have no one.
+    """
+    stack = _Stack(components, target, places, matrix, torch_label)
     findings = [stack.unsatisfiable(component) for component in stack.empty]
     for rule in matrix.rules.values():
         findings += _check_rule(rule, stack, policy)
@@ -39,14 +54,23 @@ def check_stack(
 
 def check_pins(pins: Mapping[str, Version], *, target: Target, matrix: Matrix) -> tuple[Finding, ...]:
     """Return every rule that a complete set of pins breaks on the target; rules that only warn give warnings."""
-    known: dict[str, tuple[Version, ...]] = {name: (version,) for name, version in pins.items() if name not in VIRTUAL}
-    known |= target.virtual_versions()
+    known = known_versions(pins, target=target, matrix=matrix)
     return tuple(
         _broken_by_pins(rule, clause, known)
         for rule in matrix.rules.values()
         for clause in rule.clauses()
         if all(_holds(condition, known) for condition in clause.conditions)
     )
+
+
+def known_versions(pins: Mapping[_Name, Version], *, target: Target, matrix: Matrix) -> Mapping[str, tuple[Version, ...]]:
+    """Return the versions of every project that a rule may name: the pins, what they carry, and what the target fixes."""
+    known: dict[str, tuple[Version, ...]] = {name: (version,) for name, version in pins.items() if not is_virtual(name)}
+    torch = next((version for name, version in pins.items() if name == "torch"), None)
+    cuda = None if torch is None else matrix.builds.cuda(torch, machine=target.machine)
+    if cuda is not None:
+        known[TORCH_CUDA] = (cuda,)
+    return known | target.virtual_versions()
 
 
 def _holds(condition: Condition, known: Mapping[str, Iterable[Version]]) -> bool:
@@ -73,10 +97,24 @@ def _check_rule(rule: Rule, stack: _Stack, policy: Policy) -> list[Finding]:
             case Verdict.INCOMPATIBLE:
                 findings.append(_broken(rule, clause, stack))
             case Verdict.UNKNOWN if rule.severity == "error":
-                findings += under_policy(_not_known(rule, clause, stack), policy)
+                findings += _unknown(rule, clause, stack, policy)
             case _:
                 pass
+    if rule.complete and (forced := stack.uncovered(rule)):
+        findings += under_policy(_no_row(rule, forced, stack), policy)
     return findings
+
+
+_OPTIONAL = frozenset({"driver", "sm"})
+
+
+def _unknown(rule: Rule, clause: Clause, stack: _Stack, policy: Policy) -> tuple[Finding, ...]:
+    """Return what to say of a clause that hangs on what the target leaves open.
+
+    A manifest need not state a driver or GPUs: that it does not is worth a word only where nothing may be unknown.
+    """
+    optional = _OPTIONAL.issuperset(stack.unknown(clause))
+    return () if optional and policy.unknown == "warn" else under_policy(_not_known(rule, clause, stack), policy)
 
 
 def _broken(rule: Rule, clause: Clause, stack: _Stack) -> Finding:
@@ -99,14 +137,28 @@ def _not_known(rule: Rule, clause: Clause, stack: _Stack) -> Finding:
         f"which target `{stack.target.name}` does not state",
         places=stack.places_of(forced),
         notes=(rule_note(rule, clause),),
-        hint=f"state {joined(unknown)} under `[targets.{stack.target.name}]`",
+        hint="name a base image whose tag says its distribution"
+        if any(name.startswith("`base-") for name in unknown)
+        else f"state {joined(unknown)} under `[targets.{stack.target.name}]`",
+    )
+
+
+def _no_row(rule: Rule, forced: Sequence[Condition], stack: _Stack) -> Finding:
+    return Finding(
+        code="S209",
+        message=f"the matrix does not know {joined(stack.said(condition) for condition in forced)}",
+        places=stack.places_of(forced),
+        notes=(f"rule {rule.id}: {rule.because}",),
+        hint="try it before you rely on it; `[policy] unknown` decides whether this is an error",
     )
 
 
 class _Stack:
     """What the manifest fixes for one target: a range per component, and versions of virtual projects."""
 
-    def __init__(self, components: Sequence[Component], target: Target, places: Places) -> None:
+    def __init__(
+        self, components: Sequence[Component], target: Target, places: Places, matrix: Matrix, torch_label: str | None
+    ) -> None:
         self.target = target
         self.places = places
         self.components = {ProjectName(component.name): component for component in components}
@@ -114,6 +166,10 @@ class _Stack:
         self.empty = [component for component in components if ranges[component.name].is_empty]
         self.ranges = {ProjectName(name): admitted for name, admitted in ranges.items() if not admitted.is_empty}
         self.virtual = target.virtual_versions()
+        torch = self.components.get(_TORCH)
+        cuda = None if torch is None else _cuda(torch, torch_label, matrix, target)
+        if cuda is not None:
+            self.virtual[TORCH_CUDA] = (cuda,)
 
     def verdict(self, clause: Clause) -> Verdict:
         """Return whether the clause is broken, cannot be broken by the manifest alone, or depends on what is not known."""
@@ -122,16 +178,45 @@ class _Stack:
             return Verdict.COMPATIBLE
         return Verdict.UNKNOWN if None in forced else Verdict.INCOMPATIBLE
 
+    def uncovered(self, rule: Rule) -> list[Condition]:
+        """Return what is forced and none of a table's rows speaks of, as conditions; nothing where a row does, or may."""
+        names = [condition.name for condition in rule.arms[0].when] if rule.arms else []
+        if not all(self._single(name) for name in names) or not self._asked(rule):
+            return []
+        for arm in rule.arms:
+            if all(self._forced(condition) for condition in arm.when):
+                return []
+        return [Condition(name, VersionRange.full(prereleases=True), "") for name in names]
+
+    def _asked(self, rule: Rule) -> bool:
+        """Say whether the manifest has anything that a rule's rows would bound."""
+        bounded = {condition.name for arm in rule.arms for condition in arm.requires}
+        return any(name in self.virtual or name in self.ranges for name in bounded)
+
+    def _single(self, name: ProjectName) -> bool:
+        """Say whether a project is pinned exactly, or a virtual project known."""
+        if is_virtual(name):
+            return name in self.virtual
+        return name in self.ranges and exact_version(self.components[name]) is not None
+
     def _forced(self, condition: Condition) -> bool | None:
         """Say whether a condition is forced, None where the target does not know the virtual project."""
-        if condition.name not in VIRTUAL:
+        if not is_virtual(condition.name):
             admitted = self.ranges.get(condition.name)
             return admitted is not None and admitted.is_subset(condition.range)
-        return _holds(condition, self.virtual) if condition.name in self.virtual else None
+        if condition.name in self.virtual:
+            return _holds(condition, self.virtual)
+        return None if self._open(condition.name) else False
+
+    def _open(self, name: str) -> bool:
+        """Say whether a virtual project may have any version, since nobody states it: no `cuda` means that there is none."""
+        if name in {TORCH_CUDA, "cuda"}:
+            return False
+        return not name.startswith("base-") or self.target.distribution is None
 
     def unknown(self, clause: Clause) -> list[str]:
         """Return the virtual projects of a clause that the target does not know."""
-        return sorted(c.name for c in clause.conditions if c.name in VIRTUAL and c.name not in self.virtual)
+        return sorted(c.name for c in clause.conditions if is_virtual(c.name) and c.name not in self.virtual)
 
     def unsatisfiable(self, component: Component) -> Finding:
         return Finding(
@@ -143,7 +228,10 @@ class _Stack:
 
     def said(self, condition: Condition) -> str:
         """Return in the manifest's words what makes a condition hold."""
-        if condition.name in VIRTUAL:
+        if condition.name == TORCH_CUDA:
+            (cuda,) = self.virtual[TORCH_CUDA]
+            return f"`{self.components[_TORCH].spelled}` built for CUDA {cuda}"
+        if is_virtual(condition.name):
             versions = [str(version) for version in self.virtual[condition.name] if condition.holds(version)]
             return f"`{condition.name} {', '.join(versions)}`"
         component = self.components[condition.name]
@@ -152,12 +240,25 @@ class _Stack:
     def places_of(self, conditions: Iterable[Condition]) -> tuple[Place, ...]:
         """Return the lines of the manifest that make the conditions hold, in the order of the file."""
         found = [self._place(condition) for condition in conditions]
-        return tuple(sorted(found, key=lambda place: place.line or 0))
+        return tuple(sorted(set(found), key=lambda place: place.line or 0))
 
     def _place(self, condition: Condition) -> Place:
-        if condition.name in VIRTUAL:
+        if condition.name == TORCH_CUDA:
+            return place_of_build(self.components[_TORCH], places=self.places, target=self.target.name)
+        if is_virtual(condition.name):
             return place_of_virtual(condition.name, target=self.target, places=self.places)
         return place_of_version(self.components[condition.name], places=self.places, target=self.target.name)
+
+
+_TORCH = ProjectName("torch")
+
+
+def _cuda(torch: Component, label: str | None, matrix: Matrix, target: Target) -> Version | None:
+    """Return the CUDA that the manifest's torch is built for, where its version or its index alone says so."""
+    version = exact_version(torch)
+    if label is not None and (version is None or version.local is None):
+        return cuda_of_label(label)
+    return None if version is None else matrix.builds.cuda(version, machine=target.machine)
 
 
 def _version(component: Component) -> str:

@@ -2,6 +2,7 @@
 
 Terminology: a *condition* names a project, real or virtual, and a range of its versions. A *clause* is a set of conditions
 that must not all hold at once: `when A<x requires B<y` forbids A<x together with B>=y, and asks nothing where B is absent.
+An *arm* is one `when … requires …`: a rule that somebody wrote has one, a rule derived from a table of facts one per row.
 """
 
 from __future__ import annotations
@@ -16,14 +17,23 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from stackc.errors import Place
+from stackc.matrix.builds import TORCH_CUDA, Builds
 
-__all__ = ["VIRTUAL", "Clause", "Condition", "Matrix", "ProjectName", "Rule"]
+__all__ = ["VIRTUAL", "Arm", "Clause", "Condition", "Matrix", "ProjectName", "Rule", "is_virtual", "pre_release_range"]
 
 ProjectName = NewType("ProjectName", str)
 """The normalized name of a project, or a virtual project's name."""
 
-VIRTUAL = frozenset({"python", "cuda", "driver", "glibc", "sm"})
-"""Virtual projects: what a rule may name that no index has. A target gives each a version, or leaves it unknown."""
+VIRTUAL = frozenset({"python", "cuda", "driver", "glibc", "sm", TORCH_CUDA})
+"""Virtual projects: what a rule may name that no index has. A target gives each a version, or leaves it unknown; `torch-cuda`
+is the CUDA that the chosen build of torch brings. `base-ubuntu`, `base-debian` and so on are virtual too: see `is_virtual`."""
+
+_BASE = "base-"
+
+
+def is_virtual(name: str) -> bool:
+    """Say whether a name is a virtual project's: one of VIRTUAL, or `base-` and a distribution, with its release."""
+    return name in VIRTUAL or name.startswith(_BASE)
 
 
 class Condition(Struct, frozen=True):
@@ -53,10 +63,15 @@ def pre_release_range(specifiers: SpecifierSet) -> VersionRange:
 
 
 class Clause(Struct, frozen=True):
-    """Conditions that must not all hold at once, and the rule that says so. Every condition names another project."""
+    """Conditions that must not all hold at once, and the rule that says so. Every condition names another project.
+
+    `required` is the condition that the last one negates: what the rule asks for. `source` is that of the arm.
+    """
 
     rule: str
     conditions: tuple[Condition, ...]
+    required: Condition | None = None
+    source: str | None = None
 
     def holds_in(self, pins: Mapping[ProjectName, Version]) -> bool:
         """Say whether the clause is broken by `pins`: each of its projects is there, in its range."""
@@ -65,34 +80,68 @@ class Clause(Struct, frozen=True):
         )
 
 
-class Rule(Struct, frozen=True, kw_only=True):
-    """One conditional requirement: where every `when` holds, each project of `requires` must fit, if it is there at all."""
+class Arm(Struct, frozen=True, kw_only=True):
+    """Where every `when` holds, each project of `requires` must fit, if it is there at all. `source` is that of a row."""
 
-    id: str
     when: tuple[Condition, ...]
     requires: tuple[Condition, ...]
+    source: str | None = None
+
+    def clauses(self, rule: str) -> Iterator[Clause]:
+        """Yield one clause per requirement."""
+        for required in self.requires:
+            yield Clause(rule, (*self.when, required.negated()), required, self.source)
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """Conditional requirements with one reason. A rule that somebody wrote has one arm.
+
+    `complete` says that the arms are a whole table: what none of them covers is unknown, not allowed.
+    """
+
+    id: str
+    arms: tuple[Arm, ...]
     because: str
     source: str
     date: dt.date
     place: Place
     probe: str | None = None
     severity: Literal["error", "warning"] = "error"
+    complete: bool = False
+
+    @property
+    def when(self) -> tuple[Condition, ...]:
+        """Return the `when` of a rule with one arm."""
+        (arm,) = self.arms
+        return arm.when
+
+    @property
+    def requires(self) -> tuple[Condition, ...]:
+        """Return the `requires` of a rule with one arm."""
+        (arm,) = self.arms
+        return arm.requires
 
     def clauses(self) -> Iterator[Clause]:
-        """Yield one clause per requirement of the rule."""
-        for required in self.requires:
-            yield Clause(self.id, (*self.when, required.negated()))
+        """Yield one clause per requirement of each arm."""
+        for arm in self.arms:
+            yield from arm.clauses(self.id)
+
+    def names(self) -> frozenset[ProjectName]:
+        """Return the projects, real and virtual, that the rule speaks of."""
+        return frozenset(condition.name for arm in self.arms for condition in (*arm.when, *arm.requires))
 
 
 class Matrix(Struct, frozen=True, kw_only=True):
     """The rules in force for one project, by id, and the digest of the files that they come from.
 
-    Waived rules are not among `rules`; `waived` names them. `digest` covers rule packs and facts alike.
+    Waived rules are not among `rules`; `waived` names them. `digest` covers rule packs and facts alike. `builds` says which
+    CUDA a build of torch brings.
     """
 
     rules: Mapping[str, Rule]
     waived: tuple[str, ...]
     digest: str
+    builds: Builds = Builds()
 
     def clauses(self) -> Iterator[Clause]:
         """Yield every clause of every rule of severity error, in the order of the rules."""

@@ -33,7 +33,7 @@ from packaging.version import InvalidVersion, Version
 from stackc.errors import Finding, Place
 from stackc.manifest.locate import located
 from stackc.manifest.model import Places
-from stackc.matrix.model import Condition, ProjectName, Rule, pre_release_range
+from stackc.matrix.model import Arm, Condition, ProjectName, Rule, pre_release_range
 from stackc.matrix.wording import spelled
 
 __all__ = ["Case", "Pack", "PackedRule", "decode_pack", "did_you_mean"]
@@ -123,8 +123,7 @@ def _rule(table: _Table, place: Place) -> PackedRule | None:
         return None
     rule = Rule(
         id=name,
-        when=when,
-        requires=requires,
+        arms=(Arm(when=when, requires=requires),),
         because=because,
         source=source,
         date=date,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from packaging.specifiers import SpecifierSet
 
 from stackc.matrix.model import Clause, Condition, Rule
 
-__all__ = ["joined", "rule_note", "spelled"]
+__all__ = ["joined", "named", "rule_note", "spelled"]
 
 _ORDER = ("===", "==", "~=", ">=", ">", "!=", "<=", "<")
 
@@ -27,10 +27,11 @@ def joined(words: Iterable[str], *, conjunction: str = "and") -> str:
 
 def rule_note(rule: Rule, clause: Clause) -> str:
     """Return the line that says what a rule asks in one of its clauses, why, and where that is known from."""
-    bounded = clause.conditions[-1].name
-    needed = [condition for condition in rule.requires if condition.name == bounded]
-    return f"rule {rule.id}: {_named(rule.when)} needs {_named(needed)} ({rule.because}) {rule.source}"
+    *when, last = clause.conditions
+    needed = clause.required or last.negated()
+    return f"rule {rule.id}: {named(when)} needs {named([needed])} ({rule.because}) {clause.source or rule.source}"
 
 
-def _named(conditions: Sequence[Condition]) -> str:
+def named(conditions: Iterable[Condition]) -> str:
+    """Return conditions as people write them: `scipy<1.13 and python>=3.12`."""
     return joined(f"{condition.name}{condition.text}" for condition in conditions)

@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from stackc.errors import Place
 from stackc.lock.model import Engine, Inputs, Lock, LockedFile, LockedTarget, Package, Root, Route
-from stackc.matrix.model import Condition, Matrix, ProjectName, Rule
+from stackc.matrix.model import Arm, Condition, Matrix, ProjectName, Rule
 
 ANY = "py3-none-any"
 CP310 = "cp310-cp310-manylinux_2_17_x86_64"
@@ -68,8 +68,12 @@ def matrix(*rules: Rule) -> Matrix:
 def rule(rule_id: str, when: Sequence[tuple[str, str]], requires: Sequence[tuple[str, str]]) -> Rule:
     return Rule(
         id=rule_id,
-        when=tuple(condition(*words) for words in when),
-        requires=tuple(condition(*words) for words in requires),
+        arms=(
+            Arm(
+                when=tuple(condition(*words) for words in when),
+                requires=tuple(condition(*words) for words in requires),
+            ),
+        ),
         because="it breaks",
         source="https://example.org/rule",
         date=dt.date(2024, 6, 16),

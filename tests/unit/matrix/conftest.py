@@ -37,7 +37,12 @@ def places() -> Places:
 @pytest.fixture
 def target() -> TargetMaker:
     def make(
-        python: str = "3.10", *, cuda: str | None = "12.4", driver: str | None = None, gpus: tuple[str, ...] = ()
+        python: str = "3.10",
+        *,
+        cuda: str | None = "12.4",
+        driver: str | None = None,
+        gpus: tuple[str, ...] = (),
+        distribution: str | None = None,
     ) -> Target:
         return Target(
             name="gpu",
@@ -48,6 +53,7 @@ def target() -> TargetMaker:
             cuda=Version(cuda) if cuda else None,
             driver=Version(driver) if driver else None,
             gpus=gpus,
+            distribution=distribution,
         )
 
     return make

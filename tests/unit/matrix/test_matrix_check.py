@@ -16,7 +16,7 @@ from stackc.errors import Finding, Place
 from stackc.manifest.model import Component, Places, Policy
 from stackc.matrix.check import check_pins, check_stack
 from stackc.matrix.facts import Facts
-from stackc.matrix.model import Condition, Matrix, ProjectName, Rule
+from stackc.matrix.model import Arm, Condition, Matrix, ProjectName, Rule
 from stackc.target import Target
 
 Make = Callable[..., Target]
@@ -136,18 +136,43 @@ def test_a_rule_may_be_about_what_the_target_fixes(
 def test_what_the_target_does_not_state_follows_the_policy(
     verdict: Verdict, unknown: str, expected: list[tuple[str, str]]
 ) -> None:
+    assert verdict({"a": "==1"}, "a<2 -> base-ubuntu>=22.04", unknown=unknown) == expected
+
+
+@pytest.mark.parametrize(("unknown", "expected"), [("allow", []), ("warn", []), ("error", [("S208", "error")])])
+def test_a_driver_or_gpu_that_nobody_states_counts_only_where_nothing_may_be_unknown(
+    verdict: Verdict, unknown: str, expected: list[tuple[str, str]]
+) -> None:
     assert verdict({"a": "==1"}, "a<2 -> driver>=580", unknown=unknown) == expected
 
 
+def test_a_target_without_cuda_is_known_to_have_none(verdict: Verdict) -> None:
+    assert verdict({"a": "==1"}, "a<2 -> cuda>=12.6", unknown="error", cuda=None) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("a<2 -> base-ubuntu>=24.04", BROKEN),
+        ("a<2 -> base-ubuntu>=22.04", []),
+        ("a<2 & base-debian>=12 -> python>=3.11", []),
+    ],
+)
+def test_a_rule_may_be_about_the_distribution_of_the_base_image(
+    verdict: Verdict, rule: str, expected: list[tuple[str, str]]
+) -> None:
+    assert verdict({"a": "==1"}, rule, distribution="ubuntu22.04") == expected
+
+
 def test_what_is_not_known_is_silent_where_another_condition_is_not_forced(verdict: Verdict) -> None:
-    assert verdict({"a": "<3"}, "a<2 -> driver>=580", "driver<580 -> cuda<12.8") == []
+    assert verdict({"a": "<3"}, "a<2 -> base-ubuntu>=22.04", "base-ubuntu<22.04 -> cuda<12.8") == []
 
 
 def test_an_unknown_verdict_is_told_whole(components: Components, target: Make, matrix: Rules, places: Places) -> None:
     findings = check_stack(
         components({"torch": "==2.5.1"}),
         target=target(),
-        matrix=matrix("torch<2.6 -> driver>=580"),
+        matrix=matrix("torch<2.6 -> base-ubuntu>=22.04"),
         facts=Facts.load(),
         policy=Policy(),
         places=places,
@@ -155,10 +180,10 @@ def test_an_unknown_verdict_is_told_whole(components: Components, target: Make, 
     assert findings == (
         Finding(
             code="S208",
-            message="whether `torch==2.5.1` can work depends on `driver`, which target `gpu` does not state",
+            message="whether `torch==2.5.1` can work depends on `base-ubuntu`, which target `gpu` does not state",
             places=(Place(file="stack.toml", line=12, path=("components", "torch", "version")),),
-            notes=("rule rule-1: torch<2.6 needs driver>=580 (reason) source",),
-            hint="state `driver` under `[targets.gpu]`",
+            notes=("rule rule-1: torch<2.6 needs base-ubuntu>=22.04 (reason) source",),
+            hint="name a base image whose tag says its distribution",
             severity="warning",
         ),
     )
@@ -232,8 +257,12 @@ def rules(draw: st.DrawFn) -> Rule:
     requires = draw(st.dictionaries(st.sampled_from(free), st.sampled_from(SPECIFIERS), min_size=1, max_size=2))
     return Rule(
         id="rule",
-        when=tuple(Condition.of(ProjectName(name), SpecifierSet(text)) for name, text in when.items()),
-        requires=tuple(Condition.of(ProjectName(name), SpecifierSet(text)) for name, text in requires.items()),
+        arms=(
+            Arm(
+                when=tuple(Condition.of(ProjectName(name), SpecifierSet(text)) for name, text in when.items()),
+                requires=tuple(Condition.of(ProjectName(name), SpecifierSet(text)) for name, text in requires.items()),
+            ),
+        ),
         because="reason",
         source="source",
         date=dt.date(2026, 11, 23),

@@ -7,7 +7,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from stackc.errors import Finding, Place
-from stackc.matrix.model import Condition, ProjectName, Rule
+from stackc.matrix.model import Arm, Condition, ProjectName, Rule
 from stackc.matrix.packs import Case, PackedRule, decode_pack
 
 GOOD = """\
@@ -51,8 +51,7 @@ def test_a_pack_decodes_to_its_rules_and_cases() -> None:
             PackedRule(
                 rule=Rule(
                     id="scipy-numpy1",
-                    when=(condition("scipy", "<1.13"),),
-                    requires=(condition("numpy", "<2"),),
+                    arms=(Arm(when=(condition("scipy", "<1.13"),), requires=(condition("numpy", "<2"),)),),
                     because="reason",
                     source="example/example#1",
                     date=dt.date(2024, 6, 16),
@@ -66,8 +65,12 @@ def test_a_pack_decodes_to_its_rules_and_cases() -> None:
             PackedRule(
                 rule=Rule(
                     id="two.sides",
-                    when=(condition("a", ">=1,<2", ">=1,<2"), condition("python", "")),
-                    requires=(condition("b", ""), condition("glibc", ">=2.28")),
+                    arms=(
+                        Arm(
+                            when=(condition("a", ">=1,<2", ">=1,<2"), condition("python", "")),
+                            requires=(condition("b", ""), condition("glibc", ">=2.28")),
+                        ),
+                    ),
                     because="reason",
                     source="source",
                     date=dt.date(2024, 6, 17),

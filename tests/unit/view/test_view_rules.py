@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from packaging.version import Version
 
+from stackc.matrix.builds import Builds
 from stackc.matrix.model import Rule
 from stackc.view.metadata import Need
 from stackc.view.rules import ViewRules, is_guard, view_rules
@@ -13,7 +14,7 @@ VIRTUAL = make_target().virtual_versions()
 
 
 def rules(*found: Rule) -> ViewRules:
-    return view_rules(matrix_of(*found).clauses(), VIRTUAL)
+    return view_rules(matrix_of(*found).clauses(), VIRTUAL, builds=Builds(), machine="x86_64")
 
 
 SCIPY = rule_of("scipy-numpy1", {"scipy": "<1.13"}, {"numpy": "<2"})
