@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from stackc.errors import BugError, Finding, Place, StackcError
 
-__all__ = ["format_error", "format_finding", "safe", "unexpected"]
+__all__ = ["format_error", "format_finding", "format_place", "safe", "unexpected"]
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _STYLES = {"error": "1;31", "warning": "1;33", "arrow": "1;34", "label": "1", "hint": "1;36"}
@@ -59,7 +59,7 @@ def _lines(finding: Finding, *, color: bool) -> Iterator[str]:
     head = _paint(f"{finding.severity}[{safe(finding.code)}]:", finding.severity, color=color)
     yield f"{head} {safe(finding.message)}"
     arrow = _paint("-->", "arrow", color=color)
-    yield from (f" {arrow} {_place(place)}" for place in finding.places)
+    yield from (f" {arrow} {format_place(place)}" for place in finding.places)
     for label, value in (("wanted:", finding.wanted), (" found:", finding.found)):
         if value is not None:
             yield f"{_paint(label, 'label', color=color)} {safe(value)}"
@@ -71,7 +71,8 @@ def _lines(finding: Finding, *, color: bool) -> Iterator[str]:
         yield from (f"      {safe(line)}".rstrip() for line in rest)
 
 
-def _place(place: Place) -> str:
+def format_place(place: Place) -> str:
+    """Return a place as `file:line: key = value`, as far as it says so much."""
     where = safe(place.file) if place.line is None else f"{safe(place.file)}:{place.line}"
     what = " = ".join(part for part in (_key_path(place.path), safe(place.source or "")) if part)
     return f"{where}: {what}" if what else where
