@@ -39,13 +39,14 @@ class Uv(Struct, frozen=True):
 
     def version(self) -> str:
         """Return uv's version, as uv says it."""
-        return _version_of(self._binary())
+        return _version_of(self.binary())
 
     def start(self, question: Question) -> Running:
         """Begin to resolve."""
-        return _UvRun(self._binary(), question)
+        return _UvRun(self.binary(), question)
 
-    def _binary(self) -> str:
+    def binary(self) -> str:
+        """Return the path of uv itself. Raises EngineError (S390)."""
         beside = Path(sys.executable).with_name("uv")
         if beside.is_file():
             return str(beside)

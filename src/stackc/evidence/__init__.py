@@ -1,0 +1,1 @@
+"""Evidence: rules of the matrix, tried for real in throw-away environments."""
