@@ -42,7 +42,7 @@ DOORS = {
     "stackc.lock.stored",
     "stackc.manifest.decode",
     "stackc.matrix.digest",
-    "stackc.matrix.facts",
+    "stackc.matrix.facts.tables",
     "stackc.matrix.files",
     "stackc.matrix.load",
     "stackc.render.digest",
