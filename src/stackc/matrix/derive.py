@@ -1,0 +1,225 @@
+"""Rules derived from the tables of facts: one rule per table, one arm per row or run of equal rows.
+
+They act like the rules that somebody wrote: at any depth, with a place, a source and a waiver. What a table does not know is
+unknown, not forbidden.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Protocol
+
+from packaging.ranges import VersionRange
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from stackc.errors import Place
+from stackc.matrix.builds import TORCH_CUDA, Builds
+from stackc.matrix.facts import ArchitectureFacts, BitsandbytesFacts, CudaFacts, Facts, FlashAttnFacts, NeedsFacts
+from stackc.matrix.model import Arm, Condition, ProjectName, Rule, pre_release_range
+from stackc.matrix.wording import spelled
+
+__all__ = ["derived_rules", "known_builds"]
+
+_CUDA = ProjectName("cuda")
+_DRIVER = ProjectName("driver")
+_SM = ProjectName("sm")
+_TORCH = ProjectName("torch")
+_BUILD = ProjectName(TORCH_CUDA)
+_BITSANDBYTES = ProjectName("bitsandbytes")
+_FLASH_ATTN = ProjectName("flash-attn")
+
+
+def derived_rules(facts: Facts) -> tuple[Rule, ...]:
+    """Return the rules that the tables of facts imply, sorted by id."""
+    cudas = list(facts.cudas.values())
+    found = [
+        _torch_driver(cudas),
+        _torch_base(cudas),
+        _base_driver(cudas),
+        _torch_sm(facts.architectures),
+        _bitsandbytes_cuda(facts),
+        _flash_attn_torch(facts.flash_attn),
+    ]
+    for name in facts.needing:
+        found += _needs(ProjectName(name), facts.needs(name))
+    return tuple(sorted((rule for rule in found if rule.arms), key=lambda rule: rule.id))
+
+
+def known_builds(facts: Facts) -> Builds:
+    """Return which CUDA the wheels of the default index bring, by torch's version."""
+    return Builds({row.version: Version(row.pypi_cuda) for row in facts.releases.values()})
+
+
+class _Dated(Protocol):
+    @property
+    def source(self) -> str: ...
+    @property
+    def date(self) -> dt.date: ...
+
+
+def _rule(
+    name: str,
+    arms: Iterable[Arm],
+    because: str,
+    *,
+    table: str,
+    rows: Iterable[_Dated],
+    warning: bool = False,
+    complete: bool = False,
+) -> Rule:
+    """Return a rule over a whole table: its date is that of the newest row, and each arm has its own row's source."""
+    return Rule(
+        id=name,
+        arms=tuple(arms),
+        because=because,
+        source=f"the rows of facts/{table}.toml",
+        date=max((row.date for row in rows), default=dt.date.min),
+        place=Place(file=f"builtin/facts/{table}.toml"),
+        severity="warning" if warning else "error",
+        complete=complete,
+    )
+
+
+def _torch_driver(cudas: Sequence[CudaFacts]) -> Rule:
+    arms = [
+        Arm(when=(_at(_BUILD, row.cuda),), requires=(_within(_DRIVER, f">={row.runs}"),), source=row.source) for row in cudas
+    ]
+    because = "a driver runs the CUDA of its own time and before, and later ones of the same major from this branch on"
+    return _rule("torch-driver", arms, because, table="cuda", rows=cudas)
+
+
+def _torch_base(cudas: Sequence[CudaFacts]) -> Rule:
+    arms = [
+        Arm(when=(_at(_BUILD, row.cuda),), requires=(_within(_CUDA, f">={row.cuda},<{row.cuda.major + 1}"),), source=_JITLINK)
+        for row in cudas
+    ]
+    because = (
+        "where the image's own CUDA is found first, torch's libraries meet older ones: `undefined symbol` in libcusparse; "
+        "and what is compiled in the image is compiled for another CUDA than torch"
+    )
+    return _rule("torch-base-cuda", arms, because, table="cuda", rows=cudas)
+
+
+_JITLINK = "pytorch/pytorch#111469; pytorch/pytorch#140797; pytorch/pytorch#144244"
+
+
+def _base_driver(cudas: Sequence[CudaFacts]) -> Rule:
+    arms = [
+        Arm(when=(_at(_CUDA, row.cuda),), requires=(_within(_DRIVER, f">={row.ships.major}"),), source=row.source)
+        for row in cudas
+    ]
+    because = (
+        "an image of this CUDA starts on any driver from this branch on, and on an older one only where its own "
+        "NVIDIA_REQUIRE_CUDA lists the branch"
+    )
+    return _rule("base-driver", arms, because, table="cuda", rows=cudas, warning=True)
+
+
+def _torch_sm(rows: Sequence[ArchitectureFacts]) -> Rule:
+    arms = [
+        Arm(
+            when=(_within(_TORCH, f"=={row.torch}.*"), _at(_BUILD, row.cuda)),
+            requires=(Condition(_SM, _devices(row), f" in {', '.join(map(str, _numbers(row.sm)))}"),),
+            source=row.source,
+        )
+        for row in rows
+    ]
+    because = "a build of torch runs on the GPU architectures that it has code for: `no kernel image is available` on others"
+    return _rule("torch-sm", arms, because, table="architectures", rows=rows, complete=True)
+
+
+def _devices(row: ArchitectureFacts) -> VersionRange:
+    """Return the devices that a build runs on: those of each major number from its architecture on, and all beyond PTX."""
+    found = VersionRange.empty(prereleases=True)
+    for number in _numbers(row.sm):
+        found |= pre_release_range(SpecifierSet(f">={number},<{number // 10 * 10 + 10}"))
+    for number in _numbers(row.ptx):
+        found |= pre_release_range(SpecifierSet(f">={number}"))
+    return found
+
+
+def _numbers(capabilities: Iterable[str]) -> list[int]:
+    """Return 86 for the compute capability `8.6`, and 90 for `9.0a`."""
+    return [int(text.rstrip("af").replace(".", "")) for text in capabilities]
+
+
+def _bitsandbytes_cuda(facts: Facts) -> Rule:
+    rows = list(facts.bitsandbytes.values())
+    arms = []
+    for (versions, loose), run in groupby(rows, key=lambda row: (row.cuda, _loose(row, facts))):
+        first, *rest = run
+        last = rest[-1] if rest else first
+        arms.append(
+            Arm(
+                when=(_between(_BITSANDBYTES, first.version, last.version),),
+                requires=(_one_of(_BUILD, _majors(versions) if loose else versions),),
+                source=last.source,
+            )
+        )
+    because = "bitsandbytes loads the library in its wheel that was built for torch's CUDA, and fails where there is none"
+    return _rule("bitsandbytes-cuda", arms, because, table="bitsandbytes", rows=rows, complete=True)
+
+
+def _loose(row: BitsandbytesFacts, facts: Facts) -> bool:
+    """Say whether this release takes the library of another CUDA with the same major number."""
+    return any(
+        each.match == "major" and each.first <= row.version and (each.last is None or row.version <= each.last)
+        for each in facts.selections
+    )
+
+
+def _one_of(name: ProjectName, texts: Sequence[str]) -> Condition:
+    """Return the condition that a version is one of these, such as `12.4`, `12.*` or `2.5.*`."""
+    found = VersionRange.empty(prereleases=True)
+    for text in texts:
+        found |= pre_release_range(SpecifierSet(f"=={text}"))
+    return Condition(name, found, f" in {', '.join(texts)}")
+
+
+def _majors(cudas: Iterable[str]) -> list[str]:
+    return [f"{major}.*" for major in sorted({Version(cuda).major for cuda in cudas})]
+
+
+def _flash_attn_torch(rows: Sequence[FlashAttnFacts]) -> Rule:
+    arms = [
+        Arm(
+            when=(_between(_FLASH_ATTN, row.first, row.last),),
+            requires=(_one_of(_TORCH, [f"{minor}.*" for minor in row.torch]),),
+            source=row.source,
+        )
+        for row in rows
+    ]
+    because = "flash-attn's wheels are each for one minor version of torch; for another one it has to be compiled in the image"
+    return _rule("flash-attn-torch", arms, because, table="flash_attn", rows=rows, warning=True)
+
+
+def _needs(name: ProjectName, rows: Sequence[NeedsFacts]) -> Iterator[Rule]:
+    """Yield one rule per project that a table's releases bound."""
+    for other in sorted({project for row in rows for project in row.requires}):
+        bounding = [row for row in rows if other in row.requires and str(row.requires[other])]
+        arms = [
+            Arm(
+                when=(_between(name, row.first, row.last),),
+                requires=(_within(ProjectName(other), str(row.requires[other])),),
+                source=row.source,
+            )
+            for row in bounding
+        ]
+        because = f"{name} says so itself, some of it in extras, which bind only those who ask for them"
+        yield _rule(f"{name}-{other}", arms, because, table=name, rows=bounding)
+
+
+def _at(name: ProjectName, version: Version) -> Condition:
+    return _within(name, f"=={version}")
+
+
+def _between(name: ProjectName, first: Version, last: Version) -> Condition:
+    return _within(name, f"=={first}" if first == last else f">={first},<={last}")
+
+
+def _within(name: ProjectName, specifiers: str) -> Condition:
+    parsed = SpecifierSet(specifiers)
+    return Condition(name, pre_release_range(parsed), spelled(parsed))
