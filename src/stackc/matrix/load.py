@@ -13,7 +13,7 @@ from stackc.matrix.files import BUILTIN, PackFile, builtin_rules, matched_rules,
 from stackc.matrix.model import Matrix, Rule
 from stackc.matrix.packs import PackedRule, decode_pack, did_you_mean
 
-__all__ = ["expired_waivers", "load_builtin", "load_matrix"]
+__all__ = ["expired_waivers", "load_builtin", "load_matrix", "load_packs"]
 
 
 def load_matrix(choice: MatrixChoice, *, folder: Path, today: dt.date, places: Places) -> Matrix:
@@ -43,6 +43,15 @@ def load_builtin() -> tuple[PackedRule, ...]:
     packed, findings = _read(builtin_rules())
     if findings:
         raise ManifestError(findings)
+    return tuple(packed)
+
+
+def load_packs(choice: MatrixChoice, *, folder: Path, places: Places) -> tuple[PackedRule, ...]:
+    """Return the rules of the packs that `choice` names, with their cases, waived ones too. Raises ManifestError."""
+    files, findings = _files(choice, folder=folder, places=places)
+    packed, malformed = _read(files)
+    if findings or malformed:
+        raise ManifestError([*findings, *malformed])
     return tuple(packed)
 
 
