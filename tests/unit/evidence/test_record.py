@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from stackc.errors import Finding, LockError, Place
 from stackc.evidence.proof import Proof, Trial, digest_of
-from stackc.evidence.record import decode, encode, load_proofs, store_proofs
+from stackc.evidence.record import PROOFS, decode, encode, load_proofs, store_proofs
 from stackc.matrix.load import load_builtin
 
 RULES = {packed.rule.id: packed.rule for packed in load_builtin()}
@@ -31,7 +31,7 @@ PROOF = Proof(
     broken=BROKEN,
     working=WORKING,
 )
-TEXT = '''\
+TEXT = """\
 # Written by `stackc matrix prove`, not by hand: what happened when each rule was tried.
 
 [[proof]]
@@ -53,7 +53,7 @@ declared = true
 python = "3.12.1"
 versions = { numpy = "1.26.4", scipy = "1.12.0" }
 status = 0
-'''
+"""
 
 
 @pytest.mark.parametrize("proof", STORED.values(), ids=STORED.keys())
@@ -63,9 +63,7 @@ def test_a_stored_proof_is_of_a_builtin_rule_as_it_is_now_and_bears_it_out(proof
 
 
 def test_the_stored_files_are_written_as_they_stand() -> None:
-    import stackc.evidence.record as record
-
-    texts = {path.name: path.read_text(encoding="utf-8") for path in record.PROOFS.glob("*.toml")}
+    texts = {path.name: path.read_text(encoding="utf-8") for path in PROOFS.glob("*.toml")}
     assert {name: encode(decode(text, file=name)) for name, text in texts.items()} == texts
     packs = {proof.rule: path for path, text in texts.items() for proof in decode(text, file=path)}
     assert packs == {name: Path(RULES[name].place.file).name for name in packs}
