@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import selectors
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -14,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from stackc.engine.model import Answer, Engine, Failed, Question, Running, Solved
+from stackc.engine.model import Answer, Engine, Failed, Question, Running, Solved, Unsolvable
 from stackc.errors import EngineError, Finding, NoSolutionError, UpstreamError
 from stackc.files import scratch_folder
 from stackc.loop import Loop
@@ -121,16 +122,32 @@ class Resolver:
         The tasks of `meanwhile` are done one by one whenever there is nothing to do but wait, and may all be left undone.
         """
         self._pass_time(iter(meanwhile))
+        answer = self._answer(until=None)
+        return self._resolution(answer) if isinstance(answer, Solved) else Conflict(answer.text, self.session)
+
+    def ask(self, plan: Plan, *, until: float | None = None) -> Mapping[NormalizedName, Version] | Conflict:
+        """Return the pins for another plan, whose target has the same Python and platform and whose indexes are the same.
+
+        What is known of projects serves again, so that on a warm view an answer takes but the engine's own time. From here on
+        it is this plan that the session shows. Raises TimeoutError where there is no answer `until` a moment of the monotonic
+        clock, and what `resolve` raises.
+        """
+        self._plan = plan
+        self.session.show(plan)
+        answer = self._answer(until=until)
+        return _pins(answer) if isinstance(answer, Solved) else Conflict(answer.text, self.session)
+
+    def _answer(self, *, until: float | None) -> Solved | Unsolvable:
         with self._serving() as url, self._running(url) as running:
             self.session.start()
-            answer = self._wait(running)
+            answer = self._wait(running, until=until)
         if isinstance(answer, Solved):
-            return self._resolution(answer)
+            return answer
         if self.session.failures:
             raise UpstreamError.of(self.session.failures)
         if isinstance(answer, Failed):
             raise EngineError(_engine_failed(self._workshop.engine.name, answer))
-        return Conflict(answer.text, self.session)
+        return answer
 
     def _pass_time(self, tasks: Iterator[Callable[[], object]]) -> None:
         def do_next() -> None:
@@ -192,10 +209,13 @@ class Resolver:
                 self._loop.selector.unregister(running)
                 running.stop()
 
-    def _wait(self, running: Running) -> Answer:
+    def _wait(self, running: Running, *, until: float | None) -> Answer:
         while (answer := running.poll()) is None:
             self._stop_early()
-            self._loop.turn(_LONGEST_TURN)
+            left = _LONGEST_TURN if until is None else until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self._loop.turn(min(left, _LONGEST_TURN))
         return answer
 
     def _stop_early(self) -> None:
@@ -206,7 +226,7 @@ class Resolver:
                 raise UpstreamError.of(self.session.failures)
 
     def _resolution(self, answer: Solved) -> Resolution:
-        pins = {name: version for name, version in answer.pins.items() if not is_guard(name)}
+        pins = _pins(answer)
         self._complete(pins)
         tools = {name: self._newest(name, requirement, pins) for name, requirement in self._tool_requirements()}
         self._complete(tools)
@@ -258,6 +278,10 @@ class Resolver:
             releases=self.session.releases_known,
             waiting=self._transfers.waiting,
         )
+
+
+def _pins(answer: Solved) -> dict[NormalizedName, Version]:
+    return {name: version for name, version in answer.pins.items() if not is_guard(name)}
 
 
 def _unavailable(project: ShownProject) -> bool:

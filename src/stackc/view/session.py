@@ -43,13 +43,17 @@ class ShownRelease(Struct):
 
 
 class ShownProject(Struct):
-    """One project as the view shows it. `outcome` is None until its page came; `spelled` are the keys of `releases` as text."""
+    """One project as the view shows it. `outcome` is None until its page came; `spelled` are the keys of `releases` as text.
+
+    `known` has what is known of every release that was shown at some time.
+    """
 
     name: NormalizedName
     index: str
     outcome: PageOutcome | None = None
     releases: dict[Version, ShownRelease] = field(default_factory=dict)
     spelled: list[str] = field(default_factory=list)
+    known: dict[Version, ShownRelease] = field(default_factory=dict)
     waiting: list[Callable[[], None]] = field(default_factory=list)
 
 
@@ -97,6 +101,18 @@ class ViewSession:
             self.project(name)
         if self._misses == len(self.projects):
             self._wake_crawl()
+
+    def show(self, plan: Plan) -> None:
+        """Answer from now on for another plan, with the same indexes and a target that looks at pages in the same way."""
+        before, self.plan = self.plan, plan
+        exact, self._exact = self._exact, plan.exact_pins()
+        shown_anew = {*before.rules.hidden, *plan.rules.hidden, *(name for name, _ in exact ^ self._exact)}
+        for project in self.projects.values():
+            if project.name in shown_anew:
+                self._list(project)
+            if project.name in before.rules.guards or project.name in plan.rules.guards:
+                for release in project.known.values():
+                    release.body = None
 
     def route(self, path: str, reply: Reply) -> None:
         """Answer one request: `simple/NAME/`, or `files/NAME/VERSION/FILE.metadata`. Archives are refused (410)."""
@@ -148,14 +164,20 @@ class ViewSession:
         if isinstance(outcome, Unavailable):
             self.failures.append(outcome.finding)
         elif isinstance(outcome, Found):
-            for candidate in outcome.candidates:
-                version = parse_version(candidate.version)
-                if self._shows(project.name, version, candidate.file):
-                    project.releases[version] = ShownRelease(version, candidate.file)
-                    project.spelled.append(candidate.version)
+            self._list(project)
             self._tell_crawl(project)
         self._release_waiters(project)
         self._progress()
+
+    def _list(self, project: ShownProject) -> None:
+        """Work out which releases of a project whose page has come are shown."""
+        project.releases, project.spelled = {}, []
+        for candidate in project.outcome.candidates if isinstance(project.outcome, Found) else ():
+            version = parse_version(candidate.version)
+            if self._shows(project.name, version, candidate.file):
+                release = project.known.get(version) or ShownRelease(version, candidate.file)
+                project.known[version] = project.releases[version] = release
+                project.spelled.append(candidate.version)
 
     def _shows(self, name: NormalizedName, version: Version, file: FileRow) -> bool:
         if file.yanked and self._exact.isdisjoint(((name, version), (name, Version(version.public)))):
