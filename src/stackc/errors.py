@@ -25,6 +25,7 @@ __all__ = [
     "NoSolutionError",
     "Place",
     "RenderError",
+    "Repair",
     "StackcError",
     "UpstreamError",
     "UsageError",
@@ -46,11 +47,23 @@ class Place(Struct, frozen=True, kw_only=True):
     source: str | None = None
 
 
+class Repair(Struct, frozen=True, kw_only=True):
+    """A change of one line that was tried and helps: what it changes, from which value to which, and what that gives.
+
+    `old` and `new` are as the file spells them. `gives` is None where nothing chose versions.
+    """
+
+    what: str
+    old: str
+    new: str
+    gives: str | None = None
+
+
 class Finding(Struct, frozen=True, kw_only=True):
     """One result of a check.
 
     `message` is lower case, one sentence, without a final period. `notes` are further whole lines, such as a rule's text or an
-    engine's own words. `hint` is the next thing to do.
+    engine's own words. `hint` is the next thing to do, and introduces the `repairs` where there are any.
     """
 
     code: str
@@ -60,6 +73,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     found: str | None = None
     notes: tuple[str, ...] = ()
     hint: str | None = None
+    repairs: tuple[Repair, ...] = ()
     severity: Literal["error", "warning"] = "error"
 
 

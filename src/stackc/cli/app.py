@@ -139,9 +139,10 @@ def run(arguments: list[str]) -> int:
 
 def _tell(error: Exception) -> int:
     from stackc.cli.report import format_error, unexpected
-    from stackc.cli.terminal import colored
+    from stackc.cli.terminal import colored, columns
     from stackc.errors import StackcError
 
     told = error if isinstance(error, StackcError) else unexpected(error)
-    click.echo(format_error(told, color=colored(sys.stderr, os.environ)), err=True, color=True)
+    text = format_error(told, color=colored(sys.stderr, os.environ), width=columns(sys.stderr))
+    click.echo(text, err=True, color=True)
     return told.exit_status

@@ -13,7 +13,7 @@ import click
 
 from stackc.cli.report import format_finding
 from stackc.cli.summary import summarize
-from stackc.cli.terminal import TerminalProgress, colored
+from stackc.cli.terminal import TerminalProgress, colored, columns
 from stackc.cli.workshop import chosen_targets, open_workshop
 from stackc.compile import Options, compile_target
 from stackc.errors import Finding
@@ -55,4 +55,5 @@ def compile_targets(
 
 def _warn(findings: Iterable[Finding], environment: Mapping[str, str]) -> None:
     for finding in findings:
-        click.echo(f"{format_finding(finding, color=colored(sys.stderr, environment))}\n", err=True, color=True)
+        text = format_finding(finding, color=colored(sys.stderr, environment), width=columns(sys.stderr))
+        click.echo(f"{text}\n", err=True, color=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import TextIO
 
 from stackc.cli.report import safe
 
-__all__ = ["TerminalProgress", "colored"]
+__all__ = ["TerminalProgress", "colored", "columns"]
 
 _REDRAW = 0.08
 
@@ -17,6 +18,14 @@ _REDRAW = 0.08
 def colored(stream: TextIO, environment: Mapping[str, str]) -> bool:
     """Say whether to colour: on a terminal, unless NO_COLOR is set (no-color.org) or the terminal is dumb."""
     return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+
+
+def columns(stream: TextIO) -> int | None:
+    """Return how many columns the terminal has, None where the stream is none or nobody knows."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
 
 
 class TerminalProgress:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stackc.cli.report import format_error, format_finding, safe, unexpected
-from stackc.errors import BugError, Finding, IncompatibleError, ManifestError, Place
+from stackc.errors import BugError, Finding, IncompatibleError, ManifestError, Place, Repair
 
 FULL = Finding(
     code="S301",
@@ -17,7 +19,11 @@ FULL = Finding(
     wanted="numpy >=2",
     found="numpy 1.26.4",
     notes=("rule scipy-numpy1: scipy<1.13 needs numpy<2", "  compiled against the NumPy 1 ABI"),
-    hint='any one of these makes it solvable\nnumpy  ">=2"   → "<2"\nscipy  "<1.13" → ">=1.13"',
+    hint="any one of these makes it solvable",
+    repairs=(
+        Repair(what="numpy", old='">=2"', new='"<2"', gives="numpy 1.26.4"),
+        Repair(what="scipy", old='"<1.13"', new='">=1.13"'),
+    ),
 )
 
 
@@ -32,9 +38,58 @@ def test_a_whole_finding_reads_as_the_design_shows_it() -> None:
         "  compiled against the NumPy 1 ABI\n"
         "\n"
         "hint: any one of these makes it solvable\n"
-        '      numpy  ">=2"   → "<2"\n'
+        '      numpy  ">=2"   → "<2"      gives numpy 1.26.4\n'
         '      scipy  "<1.13" → ">=1.13"'
     )
+
+
+def test_the_lines_of_a_hint_are_indented_below_its_first() -> None:
+    assert format_finding(Finding(code="S101", message="wrong", hint="do this\nor that"), color=False) == (
+        "error[S101]: wrong\n\nhint: do this\n      or that"
+    )
+
+
+def test_a_repair_that_is_too_long_for_a_row_has_lines_of_its_own() -> None:
+    old, new = '"nvidia/cuda:12.4.1-cudnn-devel-ubuntu22.04"', '"nvidia/cuda:12.6.3-cudnn-devel-ubuntu22.04"'
+    repairs = (
+        Repair(what="driver", old='"535"', new='"580"', gives="torch 2.9.1"),
+        Repair(what="base", old=old, new=new, gives="torch 2.9.1"),
+        Repair(what="base", old=old, new=new),
+    )
+    finding = Finding(code="S301", message="wrong", hint="any one of these", repairs=repairs)
+    assert format_finding(finding, color=False).splitlines()[2:] == [
+        "hint: any one of these",
+        '      driver  "535" → "580"  gives torch 2.9.1',
+        "      base",
+        f"          {old}",
+        f"        → {new}",
+        "          gives torch 2.9.1",
+        "      base",
+        f"          {old}",
+        f"        → {new}",
+    ]
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_on_a_terminal_lines_are_broken_between_words(color: bool) -> None:
+    finding = Finding(
+        code="S301",
+        message="no versions satisfy target `gpu`",
+        notes=("rule scipy-numpy1: scipy<1.13 needs numpy<2 (it breaks)", "averylongwordthatnoterminalhasroomfor"),
+        hint="do this\nor that, and then do all of this once more",
+    )
+    text = format_finding(finding, color=color, width=30)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines() == [
+        "error[S301]: no versions",
+        "  satisfy target `gpu`",
+        "rule scipy-numpy1: scipy<1.13",
+        "  needs numpy<2 (it breaks)",
+        "averylongwordthatnoterminalhasroomfor",
+        "",
+        "hint: do this",
+        "      or that, and then do all",
+        "        of this once more",
+    ]
 
 
 def test_colour_adds_nothing_but_colour() -> None:
