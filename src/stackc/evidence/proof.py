@@ -20,7 +20,8 @@ class Trial(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fi
     """One combination in an environment of its own, and how its probe ended.
 
     `versions` are those of the rule's projects as they were installed; `beside` holds what came with them, as `name==version`.
-    `status` is the probe's exit status, negative for the signal that ended it. `declared` says that the probe failed where the
+    `status` is the probe's exit status, negative for the signal that ended it; `last_line` what it wrote last before it failed,
+    empty where it passed, since that would differ from run to run. `declared` says that the probe failed where the
     metadata of the releases forbids them together already.
     """
 

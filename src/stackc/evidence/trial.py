@@ -114,7 +114,7 @@ class _Environment:
         return {canonicalize_name(entry.name): entry.version for entry in sorted(listed, key=lambda entry: entry.name)}
 
     def run(self, probe: str) -> tuple[int, str]:
-        """Run the probe in isolation; return its exit status and the last line that it wrote."""
+        """Run the probe in isolation; return its exit status, and the last line that it wrote before it failed."""
         environment = {
             "PATH": f"{self._python.parent}:/usr/bin:/bin",
             "HOME": str(self._home),
@@ -125,7 +125,7 @@ class _Environment:
         status = _run(command, environment, cwd=self._home, log=self._log, longest=self._bench.patience)
         if status is None:
             raise EngineError(_endless(self._bench.patience))
-        return status, self._last_line()
+        return status, self._last_line() if status else ""
 
     @property
     def _here(self) -> Sequence[str]:
