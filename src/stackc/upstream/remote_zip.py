@@ -1,4 +1,4 @@
-"""The METADATA file of a wheel, read through ranges of its bytes: never the whole wheel.
+"""The METADATA file of a wheel, and the names of all its files, read through ranges of its bytes: never the whole wheel.
 
 Follows APPNOTE.TXT of the zip format (section 4.3) and the wheel format of the binary distribution specification. A wheel
 that uses what no wheel needs (several disks, encryption, zip64, bytes before the first entry) is refused, not guessed at.
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from msgspec import Struct
 from packaging.utils import InvalidWheelFilename, NormalizedName, canonicalize_name, parse_wheel_filename
 
-__all__ = ["MAX_DIRECTORY", "MAX_METADATA", "Fetch", "RemoteZipError", "read_metadata"]
+__all__ = ["MAX_DIRECTORY", "MAX_METADATA", "Fetch", "RemoteZipError", "read_metadata", "read_names"]
 
 Fetch = Callable[[int, int], bytes]
 """Return the bytes of a file from `start` up to, not including, `end`."""
@@ -90,6 +90,16 @@ def read_metadata(fetch: Fetch, size: int, *, filename: str) -> bytes:
         entry = _metadata_entry(directory, project)
         return _unpacked(entry, _packed(window, entry, directory_start))
     except (RemoteZipError, InvalidWheelFilename) as error:
+        raise RemoteZipError(f"{filename}: {error}") from error
+
+
+def read_names(fetch: Fetch, size: int, *, filename: str) -> tuple[str, ...]:
+    """Return the names of the files in the wheel `filename`, of `size` bytes, in their order. Raises as `read_metadata` does."""
+    try:
+        start = max(0, size - _TAIL)
+        _, directory = _directory(_Window(fetch, start, _fetched(fetch, start, size)))
+        return tuple(entry.name.decode("utf-8", errors="replace") for entry in _entries(directory))
+    except RemoteZipError as error:
         raise RemoteZipError(f"{filename}: {error}") from error
 
 

@@ -34,8 +34,17 @@ __all__ = [
 Status = Literal["verified", "single-source", "reported", "inferred", "copy"]
 """How a fact is known: `verified` in the named source, or less than that."""
 
-NEEDING = ("transformers",)
-"""The projects of which a table says what their releases need."""
+NEEDING: Mapping[str, tuple[str, ...]] = {
+    "accelerate": ("huggingface-hub", "torch"),
+    "diffusers": ("accelerate", "huggingface-hub", "torch"),
+    "peft": ("accelerate", "huggingface-hub", "torch", "transformers"),
+    "sentence-transformers": ("huggingface-hub", "torch", "transformers"),
+    "transformers": ("accelerate", "huggingface-hub", "tokenizers", "torch"),
+    "trl": ("accelerate", "torch", "transformers"),
+    "vllm": ("torch", "torchaudio", "torchvision", "transformers", "xformers"),
+    "xformers": ("torch",),
+}
+"""The projects that have a table of what their releases need, and of whom: what else they need, they say themselves."""
 
 _Row = TypeVar("_Row")
 
@@ -121,11 +130,15 @@ class SelectionFacts(Fact, frozen=True, kw_only=True):
 
 
 class NeedsFacts(Fact, frozen=True, kw_only=True):
-    """What the consecutive releases from `first` to `last` need of other projects."""
+    """What the consecutive releases from `first` to `last` need of other projects.
+
+    `optional` names those of `requires` that only an extra bounds so: nobody enforces it on who does not ask for the extra.
+    """
 
     first: Version
     last: Version
     requires: Mapping[str, SpecifierSet]
+    optional: tuple[str, ...] = ()
 
 
 class FlashAttnFacts(Fact, frozen=True, kw_only=True):

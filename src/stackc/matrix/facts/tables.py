@@ -106,7 +106,7 @@ class Facts(Struct, frozen=True, dict=True):
     @property
     def needing(self) -> tuple[str, ...]:
         """Return the projects that `needs` has a table for."""
-        return NEEDING
+        return tuple(NEEDING)
 
     def needs(self, name: str) -> tuple[NeedsFacts, ...]:
         """Return what the releases of one project of `needing` need, in runs of releases that need the same."""
