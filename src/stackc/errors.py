@@ -36,13 +36,14 @@ EXIT_INTERRUPTED = 130
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """A place in a file: the line counts from 1; `path` is the key path, such as `("components", "torch", "order")`.
+    """A place in a file: line and column count from 1; `path` is the key path, such as `("components", "torch", "order")`.
 
-    `source` is the value that stands there, as the file spells it.
+    `source` is what stands there, as the file spells it: the value of a key, or the line.
     """
 
     file: str
     line: int | None = None
+    column: int | None = None
     path: tuple[str | int, ...] = ()
     source: str | None = None
 

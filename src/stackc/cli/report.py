@@ -124,8 +124,8 @@ _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def format_place(place: Place) -> str:
-    """Return a place as `file:line: key = value`, as far as it says so much."""
-    where = safe(place.file) if place.line is None else f"{safe(place.file)}:{place.line}"
+    """Return a place as `file:line:column: key = value`, as far as it says so much."""
+    where = ":".join([safe(place.file), *(str(number) for number in (place.line, place.column) if number is not None)])
     what = " = ".join(part for part in (_key_path(place.path), safe(place.source or "")) if part)
     return f"{where}: {what}" if what else where
 

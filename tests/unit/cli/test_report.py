@@ -119,6 +119,7 @@ def test_a_warning_says_so() -> None:
         (Place(file="stack.toml", line=3), "stack.toml:3"),
         (Place(file="stack.toml", path=("stack",)), "stack.toml: stack"),
         (Place(file="requirements.txt", line=7, source="torch==2.5.1"), "requirements.txt:7: torch==2.5.1"),
+        (Place(file="requirements.txt", line=7, column=3, source="torch"), "requirements.txt:7:3: torch"),
         (Place(file="stack.toml", line=9, path=("matrix", "waive", 0, "rule")), "stack.toml:9: matrix.waive[0].rule"),
         (Place(file="stack.toml", line=9, path=("targets", "a b", 'c"d')), r'stack.toml:9: targets."a b"."c\"d"'),
         (Place(file="stack.toml", path=("components", "ü", "")), 'stack.toml: components."ü".""'),
