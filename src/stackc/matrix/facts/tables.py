@@ -129,7 +129,7 @@ class Facts(Struct, frozen=True, dict=True):
     @cached_property
     def images(self) -> tuple[ImageFacts, ...]:
         """Return the known images of nvidia/cuda."""
-        return self._table("bases", tuple[ImageFacts, ...], key="image")
+        return self._table("images", tuple[ImageFacts, ...], key="image")
 
     @cached_property
     def _torchvisions(self) -> Mapping[Version, PartnerFacts]:
