@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from stackc.errors import Finding, RenderError
-from stackc.lock.model import Lock
+from stackc.lock.model import Lock, Package
 from stackc.manifest.model import Component, Manifest
 from stackc.render.layout import install_files
 from stackc.target import Target
@@ -25,14 +25,26 @@ def verified(lock: Lock, *, manifest: Manifest, target: Target) -> JsonValue:
     files = {package.name: file.name for file in install_files(lock) if file.step for package in file.packages}
     return {
         "target": target.name,
+        "base": target.base,
         "python": "{}.{}".format(*target.python_minor),
         "machine": target.machine,
         "platform": target.platform,
-        "packages": {
-            package.name: {"version": str(package.version), "index": package.index, "file": files[package.name]}
-            for package in lock.packages
-        },
+        "cuda": None if target.cuda is None else f"{target.cuda.major}.{target.cuda.minor}",
+        "inputs": {"manifest": lock.inputs.manifest, "matrix": lock.inputs.matrix, "templates": lock.inputs.templates},
+        "tools": [tool.name for tool in lock.tools],
+        "packages": {package.name: _package(package, files[package.name], lock) for package in lock.packages},
         "components": [_component(component) for component in components],
+    }
+
+
+def _package(package: Package, installed_by: str, lock: Lock) -> JsonValue:
+    """Return what is to be there of one pin. `step` is None in requirements.txt, whose step people know by that name."""
+    return {
+        "version": str(package.version),
+        "index": package.index,
+        "file": package.file.name,
+        "by": installed_by,
+        "step": package.step if package.step < lock.last_step else None,
     }
 
 

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import re
-import subprocess
 import sys
-import sysconfig
-import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,35 +12,22 @@ from msgspec.structs import replace
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from stackc.lock.model import Package
 from stackc.manifest.model import Component
-from stackc.render.outputs import render
 from stackc.target import MACHINES
-from unit.render.gpu_stack import gpu_lock, gpu_manifest, gpu_target, name, package
+from unit.render.gpu_stack import name, package
+from unit.render.stand_in_image import (
+    HERE,
+    LOCKED,
+    MINOR,
+    NUMPY,
+    PLATFORM,
+    TORCH_FILES,
+    Image,
+    install,
+    install_good,
+    make_image,
+)
 
-HERE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
-PLATFORM = next(name for name, machine in MACHINES.items() if machine == HERE)
-MINOR = sysconfig.get_python_version()
-LOCKED = (
-    package("numpy", "1.26.4", step=1, why=("stack.toml <2",)),
-    package("torch", "2.5.1+cu124", step=2, index="cu124", requires=("numpy",), why=("stack.toml ==2.5.1",)),
-)
-NUMPY = Component(name=name("numpy"), spelled="numpy", version=SpecifierSet("<2"), order=1)
-TORCH = Component(
-    name=name("torch"),
-    spelled="torch",
-    version=SpecifierSet("==2.5.1"),
-    order=2,
-    index="cu124",
-    verify=("torch.version.cuda == '12.4'", "torch.nn.functional.relu(-1) == 0 and all(n > 0 for n in (1, 2))"),
-)
-TORCH_FILES = {
-    "torch/__init__.py": "",
-    "torch/version.py": "cuda = '12.4'\n",
-    "torch/nn/__init__.py": "",
-    "torch/nn/functional.py": "def relu(x):\n    return max(x, 0)\n",
-    "torchgen/__init__.py": "raise ImportError('not the module of the project itself')\n",
-}
 GOOD = [
     f"ok    python {MINOR}",
     f"ok    machine {HERE}",
@@ -59,82 +38,9 @@ GOOD = [
     "ok    import torch",
     "ok    torch.version.cuda == '12.4'",
     "ok    torch.nn.functional.relu(-1) == 0 and all(n > 0 for n in (1, 2))",
-    "verify: all 9 checks hold",
+    "ok    torch is built for CUDA 12.4",
+    "verify: all 10 checks hold",
 ]
-
-
-def install(folder: Path, project: str, version: str, files: Mapping[str, str], *, requires: tuple[str, ...] = ()) -> None:
-    """Build a wheel and unpack it into `folder`, which is how a pure wheel is installed."""
-    info = f"{project.replace('-', '_')}-{version}.dist-info"
-    metadata = f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n"
-    metadata += "".join(f"Requires-Dist: {requirement}\n" for requirement in requires)
-    wheel = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    contents = {**files, f"{info}/METADATA": metadata, f"{info}/WHEEL": wheel}
-    record = "".join(f"{path},,\n" for path in (*contents, f"{info}/RECORD"))
-    folder.mkdir(exist_ok=True)
-    path = folder / "built.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        for entry, text in {**contents, f"{info}/RECORD": record}.items():
-            archive.writestr(entry, text)
-    with zipfile.ZipFile(path) as archive:
-        archive.extractall(folder)
-    path.unlink()
-
-
-def install_good(folder: Path) -> None:
-    install(folder, "numpy", "1.26.4", {"numpy/__init__.py": ""})
-    install(folder, "torch", "2.5.1+cu124", TORCH_FILES, requires=("numpy<2",))
-
-
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the interpreter of a virtual environment that holds pip alone, as the image's holds it."""
-    folder = tmp_path_factory.mktemp("venv")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    return folder / "bin" / "python"
-
-
-@dataclass(frozen=True)
-class Image:
-    python: Path
-    site: Path
-    script: Path
-
-    def verify(self) -> tuple[int, list[str]]:
-        """Run verify.py and return its exit status and its lines, tracebacks left out."""
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(self.site), "LC_ALL": "C.UTF-8"}
-        done = subprocess.run([self.python, self.script], env=environment, stdout=subprocess.PIPE, check=False, text=True)
-        kept = [line for line in done.stdout.splitlines() if re.match(r"ok  |FAIL|      remedy|verify:", line)]
-        return done.returncode, kept
-
-    def failures(self) -> list[str]:
-        """Run verify.py, which must fail, and return its failures and remedies and its last line."""
-        status, lines = self.verify()
-        assert status == 1
-        return [line for line in lines if not line.startswith("ok ")]
-
-
-@pytest.fixture
-def image(python: Path, tmp_path: Path) -> Image:
-    return make_image(python, tmp_path)
-
-
-def make_image(
-    python: Path,
-    folder: Path,
-    *,
-    components: tuple[Component, ...] = (NUMPY, TORCH),
-    packages: tuple[Package, ...] = LOCKED,
-    minor: str = MINOR,
-    where: str = PLATFORM,
-) -> Image:
-    target = gpu_target(python=Version(minor), system_python=minor, platform=where)
-    lock = gpu_lock(packages=packages, components=components, target=target)
-    manifest = gpu_manifest(components=components)
-    files = render(lock, manifest=manifest, target=target, folder="locks/gpu", project_templates=None)
-    script = folder / "verify.py"
-    script.write_bytes(files["verify.py"])
-    return Image(python=python, site=folder / "site", script=script)
 
 
 def test_a_good_image_passes_every_check(image: Image) -> None:
@@ -143,13 +49,13 @@ def test_a_good_image_passes_every_check(image: Image) -> None:
 
 
 def test_an_empty_image_fails_with_a_line_and_a_remedy_for_each_project(image: Image) -> None:
-    remedy = "install steps/01-numpy.txt, which nothing may skip; build again with --no-cache"
+    remedy = "something skipped or removed what steps/01-numpy.txt installs: rebuild from step 1"
     assert image.failures() == [
-        "FAIL  numpy is not installed, the lock says 1.26.4",
+        "FAIL  numpy is not installed, the lock has 1.26.4",
         f"      remedy: {remedy}",
-        "FAIL  torch is not installed, the lock says 2.5.1+cu124",
-        "      remedy: install steps/02-torch.cu124.txt, which nothing may skip; build again with --no-cache",
-        f"verify: 2 of 5 checks failed. First: numpy is not installed, the lock says 1.26.4. Remedy: {remedy}",
+        "FAIL  torch is not installed, the lock has 2.5.1+cu124",
+        "      remedy: something skipped or removed what steps/02-torch.cu124.txt installs: rebuild from step 2",
+        f"verify: numpy is not installed, the lock has 1.26.4; {remedy} (2 of 5 checks failed)",
     ]
 
 
@@ -157,13 +63,13 @@ def test_another_version_names_what_to_look_for_and_pip_check_agrees(image: Imag
     install(image.site, "numpy", "2.1.0", {"numpy/__init__.py": ""})
     install(image.site, "torch", "2.5.1+cu124", TORCH_FILES, requires=("numpy<2",))
     closed = "the lock is closed, so something beside it was installed or removed: put that into stack.toml and compile again"
-    remedy = "something installed after steps/01-numpy.txt replaced it: remove that, or let it keep to constraints.txt"
+    remedy = "remove what installs it after steps/01-numpy.txt, or let that keep to constraints.txt; rebuild from step 1"
     assert image.failures() == [
-        "FAIL  numpy is 2.1.0, the lock says 1.26.4",
+        "FAIL  numpy is 2.1.0, the lock has 1.26.4",
         f"      remedy: {remedy}",
-        "FAIL  pip check: torch 2.5.1+cu124 has requirement numpy<2, but you have numpy 2.1.0.",
+        "FAIL  pip check: torch 2.5.1+cu124 has requirement numpy<2, but you have numpy 2.1.0",
         f"      remedy: {closed}",
-        f"verify: 2 of 9 checks failed. First: numpy is 2.1.0, the lock says 1.26.4. Remedy: {remedy}",
+        f"verify: numpy is 2.1.0, the lock has 1.26.4; {remedy} (2 of 10 checks failed)",
     ]
 
 
@@ -171,12 +77,12 @@ def test_another_version_names_what_to_look_for_and_pip_check_agrees(image: Imag
 def test_another_local_version_label_means_another_index(image: Image, version: str) -> None:
     install(image.site, "numpy", "1.26.4", {"numpy/__init__.py": ""})
     install(image.site, "torch", version, TORCH_FILES)
-    remedy = "install it by steps/02-torch.cu124.txt alone, and remove it from every other requirements file"
-    text = f"torch is {version}, the lock says 2.5.1+cu124: it came from another index than cu124"
+    remedy = "install it by steps/02-torch.cu124.txt alone, in no other requirements file; rebuild from step 2"
+    text = f"torch is {version}, the lock has 2.5.1+cu124: it came from another index than cu124"
     assert image.failures() == [
         f"FAIL  {text}",
         f"      remedy: {remedy}",
-        f"verify: 1 of 9 checks failed. First: {text}. Remedy: {remedy}",
+        f"verify: {text}; {remedy} (1 of 10 checks failed)",
     ]
 
 
@@ -194,7 +100,7 @@ def test_an_import_that_raises_is_named_with_its_cause(image: Image) -> None:
     remedy = "what it loads is missing or of another build: see the traceback above, and the versions before it"
     failures = image.failures()
     assert failures[:2] == [f"FAIL  {text}", f"      remedy: {remedy}"]
-    assert failures[-1] == f"verify: 3 of 9 checks failed. First: {text}. Remedy: {remedy}"
+    assert failures[-1] == f"verify: {text}; {remedy} (3 of 9 checks failed)"
 
 
 @pytest.mark.parametrize(
@@ -212,7 +118,7 @@ def test_an_import_that_kills_python_is_named(image: Image, code: str, cause: st
     assert image.failures() == [
         f"FAIL  {text}",
         f"      remedy: {remedy}",
-        f"verify: 1 of 7 checks failed. First: {text}. Remedy: {remedy}",
+        f"verify: {text}; {remedy} (1 of 7 checks failed)",
     ]
 
 
@@ -246,7 +152,7 @@ def test_the_wrong_python_and_the_wrong_machine_are_named(python: Path, tmp_path
         f"      remedy: {remedy}",
         f"FAIL  the machine is {HERE}, the lock is for {MACHINES[other]}",
         f"      remedy: build with --platform {other}",
-        f"verify: 2 of 9 checks failed. First: python is {MINOR}, the lock is for 3.9. Remedy: {remedy}",
+        f"verify: python is {MINOR}, the lock is for 3.9; {remedy} (2 of 10 checks failed)",
     ]
 
 
