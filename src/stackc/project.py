@@ -34,11 +34,12 @@ def load_project(path: Path, *, today: dt.date) -> Project:
     manifest = load(path)
     folder = path.parent
     text = path.read_text(encoding="utf-8")
+    facts = Facts.load()
     return Project(
         folder=folder,
         manifest=manifest,
-        matrix=load_matrix(manifest.matrix, folder=folder, today=today, places=manifest.places),
-        facts=Facts.load(),
+        matrix=load_matrix(manifest.matrix, folder=folder, facts=facts, today=today, places=manifest.places),
+        facts=facts,
         digests=digests(text, file=str(path), folder=folder, today=today.isoformat()),
         findings=expired_waivers(manifest.matrix, today, places=manifest.places),
     )

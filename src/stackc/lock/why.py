@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from stackc.lock.model import Root
 from stackc.lock.requirements import parse_need
 from stackc.matrix.check import known_versions
-from stackc.matrix.model import Clause, Condition, Matrix
+from stackc.matrix.model import Clause, Condition, Matrix, is_virtual
 from stackc.target import Target
 
 __all__ = ["MANIFEST", "bounds"]
@@ -53,9 +54,33 @@ def _by_requirement(sourced: Iterator[tuple[str, str]]) -> Iterator[Bound]:
 
 def _by_rule(pins: Mapping[NormalizedName, Version], target: Target, matrix: Matrix) -> Iterator[Bound]:
     versions = known_versions(pins, target=target, matrix=matrix)
-    for clause in matrix.clauses():
-        for condition in _bounding(clause, versions):
-            yield condition.name, f"rule {clause.rule} {_outside(condition)}"
+    for rule in matrix.rules.values():
+        if rule.severity == "error":
+            bounding = (condition for clause in rule.clauses() for condition in _bounding(clause, versions))
+            found = [condition for condition in bounding if not is_virtual(condition.name)]
+            for condition in found if len(rule.arms) == 1 else _telling(found, versions):
+                yield condition.name, f"rule {rule.id} {_outside(condition)}"
+
+
+def _telling(found: Sequence[Condition], versions: Mapping[str, tuple[Version, ...]]) -> Iterator[Condition]:
+    """Yield what a table of many rows has to tell: what it asks for, and of what it refuses the next above the pin alone."""
+    next_above: dict[str, tuple[Version, Condition]] = {}
+    for condition in found:
+        if condition.text.startswith(_NOT):
+            yield condition
+        elif (lowest := _lowest(condition)) > versions[condition.name][0]:
+            known = next_above.get(condition.name)
+            if known is None or lowest < known[0]:
+                next_above[condition.name] = lowest, condition
+    yield from (condition for _, condition in next_above.values())
+
+
+def _lowest(condition: Condition) -> Version:
+    """Return the first version of a row's range, which the row names."""
+    return min(Version(specifier.version.removesuffix(".*")) for specifier in SpecifierSet(condition.text))
+
+
+_NOT = "not "
 
 
 def _bounding(clause: Clause, versions: Mapping[str, tuple[Version, ...]]) -> Iterator[Condition]:
@@ -73,6 +98,4 @@ def _holds(condition: Condition, versions: Mapping[str, tuple[Version, ...]]) ->
 
 def _outside(condition: Condition) -> str:
     """Return how people read the versions outside a condition: `not <2` is the range of `requires numpy<2`, turned around."""
-    if condition.text.startswith("not "):
-        return condition.text.removeprefix("not ")
-    return f"not {condition.text}"
+    return condition.text.removeprefix(_NOT) if condition.text.startswith(_NOT) else f"{_NOT}{condition.text}"

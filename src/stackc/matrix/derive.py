@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache, reduce
 from itertools import groupby
+from operator import or_
 from typing import Protocol
 
 from packaging.ranges import VersionRange
@@ -133,12 +135,9 @@ def _torch_sm(rows: Sequence[ArchitectureFacts]) -> Rule:
 
 def _devices(row: ArchitectureFacts) -> VersionRange:
     """Return the devices that a build runs on: those of each major number from its architecture on, and all beyond PTX."""
-    found = VersionRange.empty(prereleases=True)
-    for number in _numbers(row.sm):
-        found |= pre_release_range(SpecifierSet(f">={number},<{number // 10 * 10 + 10}"))
-    for number in _numbers(row.ptx):
-        found |= pre_release_range(SpecifierSet(f">={number}"))
-    return found
+    lowest = {number // 10: number for number in sorted(_numbers(row.sm), reverse=True)}
+    texts = [f">={number},<{major * 10 + 10}" for major, number in lowest.items()]
+    return _any_of((*texts, *(f">={number}" for number in _numbers(row.ptx))))
 
 
 def _numbers(capabilities: Iterable[str]) -> list[int]:
@@ -173,10 +172,18 @@ def _loose(row: BitsandbytesFacts, facts: Facts) -> bool:
 
 def _one_of(name: ProjectName, texts: Sequence[str]) -> Condition:
     """Return the condition that a version is one of these, such as `12.4`, `12.*` or `2.5.*`."""
-    found = VersionRange.empty(prereleases=True)
-    for text in texts:
-        found |= pre_release_range(SpecifierSet(f"=={text}"))
-    return Condition(name, found, f" in {', '.join(texts)}")
+    return Condition(name, _any_of(tuple(f"=={text}" for text in texts)), f" in {', '.join(texts)}")
+
+
+@lru_cache(maxsize=1024)
+def _any_of(texts: tuple[str, ...]) -> VersionRange:
+    """Return the versions that meet one of these specifiers at least."""
+    return reduce(or_, (_range(text) for text in texts), VersionRange.empty(prereleases=True))
+
+
+@lru_cache(maxsize=2048)
+def _range(text: str) -> VersionRange:
+    return pre_release_range(SpecifierSet(text))
 
 
 def _majors(cudas: Iterable[str]) -> list[str]:
@@ -197,18 +204,18 @@ def _flash_attn_torch(rows: Sequence[FlashAttnFacts]) -> Rule:
 
 
 def _needs(name: ProjectName, rows: Sequence[NeedsFacts]) -> Iterator[Rule]:
-    """Yield one rule per project that a table's releases bound."""
-    for other in sorted({project for row in rows for project in row.requires}):
+    """Yield one rule per project that only extras bound, and one on torch; all else their own metadata enforces already."""
+    for other in sorted({_TORCH, *(project for row in rows for project in row.optional)}):
         bounding = [row for row in rows if other in row.requires and str(row.requires[other])]
         arms = [
             Arm(
                 when=(_between(name, row.first, row.last),),
-                requires=(_within(ProjectName(other), str(row.requires[other])),),
+                requires=(_within(ProjectName(other), spelled(row.requires[other])),),
                 source=row.source,
             )
             for row in bounding
         ]
-        because = f"{name} says so itself, some of it in extras, which bind only those who ask for them"
+        because = f"{name}'s own metadata says so, in part in extras, which bind only those who ask for them"
         yield _rule(f"{name}-{other}", arms, because, table=name, rows=bounding)
 
 
@@ -221,5 +228,4 @@ def _between(name: ProjectName, first: Version, last: Version) -> Condition:
 
 
 def _within(name: ProjectName, specifiers: str) -> Condition:
-    parsed = SpecifierSet(specifiers)
-    return Condition(name, pre_release_range(parsed), spelled(parsed))
+    return Condition(name, _range(specifiers), specifiers)

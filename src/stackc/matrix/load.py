@@ -8,7 +8,9 @@ from pathlib import Path
 
 from stackc.errors import Finding, ManifestError, Place
 from stackc.manifest.model import MatrixChoice, Places, Waiver
+from stackc.matrix.derive import derived_rules, known_builds
 from stackc.matrix.digest import digest
+from stackc.matrix.facts import Facts
 from stackc.matrix.files import BUILTIN, PackFile, builtin_rules, matched_rules, outside
 from stackc.matrix.model import Matrix, Rule
 from stackc.matrix.packs import PackedRule, decode_pack, did_you_mean
@@ -16,14 +18,17 @@ from stackc.matrix.packs import PackedRule, decode_pack, did_you_mean
 __all__ = ["expired_waivers", "load_builtin", "load_matrix", "load_packs"]
 
 
-def load_matrix(choice: MatrixChoice, *, folder: Path, today: dt.date, places: Places) -> Matrix:
+def load_matrix(choice: MatrixChoice, *, folder: Path, facts: Facts, today: dt.date, places: Places) -> Matrix:
     """Return the rules in force on the day `today`, from the packs that `choice` names beside the manifest in `folder`.
 
-    Raises ManifestError with everything that is wrong with packs and waivers.
+    The rules that `facts` imply belong to the built-in pack. Raises ManifestError with everything that is wrong with packs and
+    waivers.
     """
     files, findings = _files(choice, folder=folder, places=places)
     packed, malformed = _read(files)
     rules = [entry.rule for entry in packed]
+    if BUILTIN in choice.packs:
+        rules += derived_rules(facts)
     findings += malformed
     findings += _duplicates(rules)
     if not findings:
@@ -35,6 +40,7 @@ def load_matrix(choice: MatrixChoice, *, folder: Path, today: dt.date, places: P
         rules={rule.id: rule for rule in rules if rule.id not in waived},
         waived=tuple(sorted(waived)),
         digest=digest(choice.packs, folder=folder),
+        builds=known_builds(facts),
     )
 
 

@@ -96,6 +96,7 @@ def check_torch(
     for name, component in by_name.items():
         if name in _CHECKED:
             findings += _check_partner(component, torch, row, target, policy, places)
+            findings += _check_partner_python(component, target, facts, policy, places)
     return tuple(findings)
 
 
@@ -135,12 +136,37 @@ def _check_python(torch: Component, row: TorchFacts, target: Target, facts: Fact
     ]
 
 
+def _check_partner_python(
+    component: Component, target: Target, facts: Facts, policy: Policy, places: Places
+) -> tuple[Finding, ...]:
+    """Return that a pinned partner has no wheel for the target's Python; an index of its own may have more of them."""
+    pinned = exact_version(component)
+    row = None if pinned is None else facts.partners(component.name).get(Version(pinned.public))
+    python = f"{target.python.major}.{target.python.minor}"
+    if row is None or python in row.pythons or component.name in policy.sdists:
+        return ()
+    others = [str(version) for version, other in facts.partners(component.name).items() if python in other.pythons]
+    finding = Finding(
+        code="S204",
+        message=f"{component.name} {row.version} has no wheel for Python {python}",
+        places=(
+            place_of_version(component, places=places, target=target.name),
+            place_of_virtual("python", target=target, places=places),
+        ),
+        wanted=f"Python {joined(row.pythons, conjunction='or')}",
+        found=f"Python {python}",
+        notes=(f"source: {row.source}",),
+        hint=f"{component.name} {others[0]} to {others[-1]} have wheels for Python {python}" if others else None,
+    )
+    return (finding,) if component.index is None else under_policy(finding, policy)
+
+
 def _check_partner(
     component: Component, torch: Component, row: TorchFacts, target: Target, policy: Policy, places: Places
 ) -> tuple[Finding, ...]:
     partner, status = row.partner(component.name), row.status_of(component.name)
     pinned = exact_version(component)
-    if isinstance(component.version, MatrixVersion) or pinned is None or partner is None:
+    if isinstance(component.version, MatrixVersion) or partner is None:
         return ()
     fits = not pre_release_range(component.version).is_disjoint(pre_release_range(partner))
     if fits and status == "verified":
@@ -148,7 +174,7 @@ def _check_partner(
     finding = _mismatch(component, torch, row, partner, target, places)
     if status == "verified":
         return (finding,)
-    return under_policy(_unsure(finding, component, pinned, row, partner), policy)
+    return () if pinned is None else under_policy(_unsure(finding, component, pinned, row, partner), policy)
 
 
 def _mismatch(

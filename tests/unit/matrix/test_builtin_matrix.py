@@ -67,7 +67,9 @@ def test_the_rules_that_this_project_began_with(rule: str, pins: dict[str, str],
 def test_the_stack_of_this_project_passes() -> None:
     manifest = load(STACK)
     target = resolve_target(manifest.targets["gpu"], facts=FACTS_READ, places=manifest.places)
-    matrix = load_matrix(manifest.matrix, folder=STACK.parent, today=dt.date(2026, 11, 23), places=manifest.places)
+    matrix = load_matrix(
+        manifest.matrix, folder=STACK.parent, facts=Facts.load(), today=dt.date(2026, 11, 23), places=manifest.places
+    )
     components = fill_partners(manifest.components_for("gpu"), facts=FACTS_READ, places=manifest.places)
     findings = check_stack(
         components, target=target, matrix=matrix, facts=FACTS_READ, policy=manifest.policy, places=manifest.places

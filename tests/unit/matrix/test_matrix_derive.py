@@ -164,12 +164,11 @@ def test_an_arm_tells_the_source_of_its_row(rules: Mapping[str, Rule]) -> None:
     matrix = Matrix(rules={"bitsandbytes-cuda": rules["bitsandbytes-cuda"]}, waived=(), digest="")
     pins = {"torch": Version("2.5.1+cu121"), "bitsandbytes": Version("0.44.0")}
 
-    assert [finding.notes for finding in check_pins(pins, target=target(), matrix=matrix)] == [
-        (
-            "rule bitsandbytes-cuda: bitsandbytes>=0.44.0,<=0.44.1 needs torch-cuda in 11.8, 12.4 (bitsandbytes loads the library "
-            "in its wheel that was built for torch's CUDA, and fails where there is none) a source",
-        )
-    ]
+    note = (
+        "rule bitsandbytes-cuda: bitsandbytes>=0.44.0,<=0.44.1 needs torch-cuda in 11.8, 12.4 "
+        "(bitsandbytes loads the library in its wheel that was built for torch's CUDA, and fails where there is none) a source"
+    )
+    assert [finding.notes for finding in check_pins(pins, target=target(), matrix=matrix)] == [(note,)]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ import pytest
 
 from stackc.errors import Finding, ManifestError, Place
 from stackc.manifest.model import MatrixChoice, Places, Waiver
+from stackc.matrix.derive import derived_rules
 from stackc.matrix.digest import digest
+from stackc.matrix.facts import Facts
 from stackc.matrix.load import expired_waivers, load_builtin, load_matrix
 
 TODAY = dt.date(2026, 11, 23)
@@ -25,7 +27,7 @@ def pack(folder: Path, name: str, *ids: str) -> None:
 
 def findings(choice: MatrixChoice, folder: Path, places: Places) -> list[tuple[str, str, str | None, list[str]]]:
     with pytest.raises(ManifestError) as raised:
-        load_matrix(choice, folder=folder, today=TODAY, places=places)
+        load_matrix(choice, folder=folder, facts=Facts.load(), today=TODAY, places=places)
     return [
         (found.code, found.message, found.hint, [f"{place.file}:{place.line}" for place in found.places])
         for found in raised.value.findings
@@ -37,22 +39,25 @@ def test_packs_keep_their_order_and_each_file_is_read_once(tmp_path: Path, place
     pack(tmp_path, "rules/a.toml", "a-1")
     pack(tmp_path, "last.toml", "last")
     choice = MatrixChoice(packs=("last.toml", "rules/*.toml", "**/*.toml"))
-    matrix = load_matrix(choice, folder=tmp_path, today=TODAY, places=places)
+    matrix = load_matrix(choice, folder=tmp_path, facts=Facts.load(), today=TODAY, places=places)
     assert list(matrix.rules) == ["last", "a-1", "b-1", "b-0"]
     assert matrix.rules["b-0"].place == Place(file="rules/b.toml", line=8, path=("rule", 1))
 
 
 def test_builtin_rules_stand_beside_a_project_s_own(tmp_path: Path, places: Places) -> None:
     pack(tmp_path, "own.toml", "own")
-    matrix = load_matrix(MatrixChoice(packs=("builtin", "own.toml")), folder=tmp_path, today=TODAY, places=places)
-    assert list(matrix.rules) == [*(packed.rule.id for packed in load_builtin()), "own"]
+    matrix = load_matrix(
+        MatrixChoice(packs=("builtin", "own.toml")), folder=tmp_path, facts=Facts.load(), today=TODAY, places=places
+    )
+    derived = [rule.id for rule in derived_rules(Facts.load())]
+    assert list(matrix.rules) == [*(packed.rule.id for packed in load_builtin()), "own", *derived]
 
 
 @pytest.mark.parametrize(("until", "in_force"), [(TODAY, []), (dt.date(2026, 11, 22), ["own"])])
 def test_a_waiver_holds_to_the_end_of_its_last_day(tmp_path: Path, places: Places, until: dt.date, in_force: list[str]) -> None:
     pack(tmp_path, "own.toml", "own")
     choice = MatrixChoice(packs=("own.toml",), waivers=(Waiver(rule="own", because="patched", until=until),))
-    matrix = load_matrix(choice, folder=tmp_path, today=TODAY, places=places)
+    matrix = load_matrix(choice, folder=tmp_path, facts=Facts.load(), today=TODAY, places=places)
     assert (list(matrix.rules), matrix.waived) == (in_force, () if in_force else ("own",))
 
 
@@ -142,7 +147,7 @@ def test_the_digest_does_not_depend_on_the_order_of_packs(tmp_path: Path) -> Non
 
 
 def test_the_matrix_carries_the_digest_of_its_files(tmp_path: Path, places: Places) -> None:
-    matrix = load_matrix(MatrixChoice(), folder=tmp_path, today=TODAY, places=places)
+    matrix = load_matrix(MatrixChoice(), folder=tmp_path, facts=Facts.load(), today=TODAY, places=places)
     assert matrix.digest == digest(("builtin",), folder=tmp_path)
 
 

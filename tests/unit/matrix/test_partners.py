@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 import pytest
+from msgspec.structs import replace
 
 from stackc.errors import Finding, ManifestError, Place
 from stackc.manifest.model import Component, Places, Policy
@@ -133,7 +134,8 @@ Checked = Callable[..., list[tuple[str, str, str | None]]]
         ({"torch": "==2.5.1", "torchvision": "==0.19.1"}, [("S202", "error", "torchvision==0.20.1")]),
         ({"torch": "==2.5.1", "torchvision": "==0.20.1.post1"}, [("S202", "error", "torchvision==0.20.1")]),
         ({"torch": "==2.5.1", "torchaudio": "===2.5.0"}, [("S202", "error", "torchaudio==2.5.1")]),
-        ({"torch": "==2.5.1", "torchvision": ">=0.19", "torchaudio": "<2.5"}, []),
+        ({"torch": "==2.5.1", "torchvision": ">=0.19", "torchaudio": "<2.5"}, [("S202", "error", "torchaudio==2.5.1")]),
+        ({"torch": "==2.5.1", "torchvision": ">=0.19", "torchaudio": "<2.6"}, []),
         ({"torch": ">=2.5.1", "torchvision": "==0.19.1"}, []),
         ({"torchvision": "==0.19.1"}, []),
         ({"torch": "==2.14.1", "torchvision": "==0.29.1"}, [("S206", "warning", None)]),
@@ -185,3 +187,27 @@ def test_a_torch_that_may_be_built_from_source_needs_no_wheel(
     stack = components({"torch": "==2.5.1"})
     policy = Policy(sdists=(stack[0].name,))
     assert check_torch(stack, target=target("3.14"), facts=FACTS, policy=policy, places=places) == ()
+
+
+@pytest.mark.parametrize(
+    ("index", "unknown", "severities"),
+    [(None, "allow", ["error", "error"]), ("cu124", "warn", ["warning", "warning"]), ("cu124", "allow", [])],
+)
+def test_a_partner_without_a_wheel_for_the_python_is_refused(
+    components: Components,
+    target: Callable[..., Target],
+    places: Places,
+    index: str | None,
+    unknown: Literal["allow", "warn"],
+    severities: list[str],
+) -> None:
+    """The wheels of an index that a component names for itself are not all known: there the engine has the last word."""
+    trio = {"torch": "==2.5.1", "torchvision": "==0.20.1", "torchaudio": "==2.5.1"}
+    stack = [replace(component, index=index) for component in components(trio)]
+    findings = check_torch(stack, target=target("3.13"), facts=FACTS, policy=Policy(unknown=unknown), places=places)
+
+    assert [finding.severity for finding in findings] == severities
+    assert [finding.message for finding in findings] == [
+        "torchvision 0.20.1 has no wheel for Python 3.13",
+        "torchaudio 2.5.1 has no wheel for Python 3.13",
+    ][: len(severities)]
