@@ -28,6 +28,28 @@ _manifest = click.option(
     help="The manifest. Its folder is the project: locks/ and templates/ lie beside it.",
 )
 
+_DEFAULT = Path("stack.toml")
+_own_manifest = click.option(
+    "-f",
+    "--file",
+    "manifest",
+    type=click.Path(path_type=Path),
+    help="The manifest whose rule packs count.  [default: stack.toml, if it is there]",
+)
+_format = click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print it.",
+)
+
+
+def _present(manifest: Path | None) -> Path | None:
+    """Return the manifest that is named, else the one in this folder, None where there is none."""
+    return manifest if manifest is not None or not _DEFAULT.exists() else _DEFAULT
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
 @click.version_option(__version__, prog_name="stackc", message="%(prog)s %(version)s")
@@ -88,15 +110,92 @@ def check_command(targets: tuple[str, ...], manifest: Path) -> None:
     click.get_current_context().exit(check_targets(targets, manifest=manifest))
 
 
-@stackc.command("explain", short_help="Explain the code of an error or a warning.")
-@click.argument("code")
-def explain_command(code: str) -> None:
-    """Print what CODE means, such as S301, why it matters and what to do."""
-    from stackc.codes import load
+@stackc.command("explain", short_help="Explain the code of an error or a warning, or a rule.")
+@click.argument("word", metavar="CODE|RULE")
+@_own_manifest
+def explain_command(word: str, manifest: Path | None) -> None:
+    """Print what CODE means, such as S301, why it matters and what to do; or the page of a RULE of the matrix.
 
-    found = load(code)
-    text = " ".join(found.page.split())
-    click.echo(f"{found.code}: {found.title}\n\n{click.wrap_text(text, width=80)}")
+    A rule's page has its text, source and date, its cases, and what happened when it was tried.
+    """
+    from stackc.cli.explain import explain
+
+    explain(word, manifest=_present(manifest))
+
+
+@stackc.group("matrix", short_help="Look things up in the matrix, check and prove its rules.")
+def matrix_group() -> None:
+    """Look things up in the compatibility matrix, check its rules, and prove them by running.
+
+    The rules are those of the manifest's packs; where there is no manifest, those that ship with stackc.
+    """
+
+
+@matrix_group.command("list", short_help="All rules, and the tables of facts.")
+@_own_manifest
+@_format
+def matrix_list(manifest: Path | None, output: str) -> None:
+    """List all rules, with what each says and whether it is proved, and the tables of facts, with their dates."""
+    from stackc.cli.matrix_show import list_rules
+
+    list_rules(manifest=_present(manifest), as_json=output == "json")
+
+
+@matrix_group.command("show", short_help="What is known of a project, a release, a base image or a rule.")
+@click.argument("thing")
+@_own_manifest
+@_format
+def matrix_show(thing: str, manifest: Path | None, output: str) -> None:
+    """Show what the matrix knows of THING, how it is known, and from where.
+
+    \b
+    torch                  every known release and what belongs to it
+    torch==2.5.1           its Pythons, partners, CUDA builds, drivers, GPUs
+    bitsandbytes==0.45.0   the CUDA libraries in its wheel
+    scipy                  the rules that speak of it
+    cuda==12.4, driver==535, python==3.13, sm==120, glibc==2.35
+                           what fits
+    nvidia/cuda:12.4.1-devel-ubuntu22.04
+                           what a base image brings
+    scipy-numpy1           a rule: its text, cases, source and proof
+    """  # noqa: D301 (\b is click's own mark)
+    from stackc.cli.matrix_show import show
+
+    show(thing, manifest=_present(manifest), as_json=output == "json")
+
+
+@matrix_group.command("check", short_help="Check the rules themselves.")
+@_own_manifest
+@click.option("--online", is_flag=True, help="Ask the indexes whether the projects that rules name exist.")
+@_format
+def matrix_check(manifest: Path | None, output: str, *, online: bool) -> None:
+    """Check the rules of the manifest's packs, by themselves and beside each other.
+
+    Finds a rule that can never fire, two or more that contradict each other, one that others make redundant, one with a date
+    in the future, without a case that breaks and one that keeps it, or with a case that comes out otherwise, and waivers that
+    have ended. All by exact set algebra, offline. Exits with 1 if there is any error.
+    """
+    from stackc.cli.matrix_check import check_matrix
+
+    status = check_matrix(manifest=_present(manifest), online=online, as_json=output == "json", environment=os.environ)
+    click.get_current_context().exit(status)
+
+
+@matrix_group.command("prove", short_help="Try rules in throw-away environments.")
+@click.argument("rules", nargs=-1, metavar="[RULE]...")
+@_own_manifest
+@click.option("--store", type=click.Path(path_type=Path), metavar="FOLDER", help="Keep the proofs there, one file per pack.")
+def matrix_prove(rules: tuple[str, ...], manifest: Path | None, store: Path | None) -> None:
+    """Try RULEs (default: all that have a probe): install what each forbids and what it admits, and run its probe.
+
+    uv makes an environment for the smallest combination that breaks the rule, for the nearest one that keeps it, and for the
+    first release that the rule lets go; the rule is proved if the probe fails in the first alone. Takes wheels from the default
+    index, and minutes. Exits with 1 if a rule is refuted.
+    """
+    from stackc.cli.matrix_prove import prove_rules
+
+    status = prove_rules(rules, manifest=_present(manifest), environment=os.environ, store=store)
+    click.get_current_context().exit(status)
 
 
 @stackc.group("export", short_help="Write a lock in another tool's format.")
