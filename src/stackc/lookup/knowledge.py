@@ -16,6 +16,7 @@ from stackc.manifest.model import Manifest
 from stackc.matrix.builds import Builds
 from stackc.matrix.derive import derived_rules, known_builds
 from stackc.matrix.facts import PARTNERS, Facts
+from stackc.matrix.files import BUILTIN
 from stackc.matrix.load import expired_waivers, load_builtin, load_matrix, load_packs
 from stackc.matrix.model import Rule
 from stackc.matrix.packs import Case, PackedRule
