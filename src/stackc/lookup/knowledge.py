@@ -87,10 +87,10 @@ def load_knowledge(manifest: Path | None, *, today: dt.date) -> Knowledge:
     matrix = load_matrix(stack.matrix, folder=folder, facts=facts, today=today, places=stack.places)
     return Knowledge(
         packed=load_packs(stack.matrix, folder=folder, places=stack.places),
-        derived=derived,
+        derived=derived if BUILTIN in stack.matrix.packs else (),
         facts=facts,
         proofs=proofs,
-        builds=builds,
+        builds=matrix.builds,
         manifest=stack,
         waived=frozenset(matrix.waived),
         findings=expired_waivers(stack.matrix, today, places=stack.places),
