@@ -57,7 +57,7 @@ def _by_rule(pins: Mapping[NormalizedName, Version], target: Target, matrix: Mat
     for rule in matrix.rules.values():
         if rule.severity == "error":
             bounding = (condition for clause in rule.clauses() for condition in _bounding(clause, versions))
-            found = [condition for condition in bounding if not is_virtual(condition.name)]
+            found = [condition for condition in bounding if condition.name in versions and not is_virtual(condition.name)]
             for condition in found if len(rule.arms) == 1 else _telling(found, versions):
                 yield condition.name, f"rule {rule.id} {_outside(condition)}"
 

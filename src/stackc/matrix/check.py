@@ -22,7 +22,7 @@ from stackc.matrix.model import Clause, Condition, Matrix, ProjectName, Rule, is
 from stackc.matrix.partners import check_torch, exact_version
 from stackc.matrix.places import place_of_build, place_of_version, place_of_virtual
 from stackc.matrix.verdict import Verdict, under_policy
-from stackc.matrix.wording import joined, rule_note, spelled
+from stackc.matrix.wording import joined, named, rule_note, spelled
 from stackc.target import Target
 
 __all__ = ["check_pins", "check_stack", "known_versions"]
@@ -106,6 +106,7 @@ def _check_rule(rule: Rule, stack: _Stack, policy: Policy) -> list[Finding]:
 
 
 _OPTIONAL = frozenset({"driver", "sm"})
+_MOST_FITTING = 3
 
 
 def _unknown(rule: Rule, clause: Clause, stack: _Stack, policy: Policy) -> tuple[Finding, ...]:
@@ -122,7 +123,7 @@ def _broken(rule: Rule, clause: Clause, stack: _Stack) -> Finding:
         code="S201",
         message=f"{joined(stack.said(condition) for condition in clause.conditions)} do not work together",
         places=stack.places_of(clause.conditions),
-        notes=(rule_note(rule, clause),),
+        notes=(rule_note(rule, clause), *stack.fitting(rule)),
         hint="change one of the lines; if the rule does not apply to this project, waive it under `[matrix] waive`",
         severity=rule.severity,
     )
@@ -187,6 +188,21 @@ class _Stack:
             if all(self._forced(condition) for condition in arm.when):
                 return []
         return [Condition(name, VersionRange.full(prereleases=True), "") for name in names]
+
+    def fitting(self, rule: Rule) -> list[str]:
+        """Return the line that says which rows of a table would fit, the first ones of many; nothing for other rules."""
+        fits = [named(arm.when) for arm in rule.arms if all(self._meets(condition) for condition in arm.requires)]
+        if not rule.complete or not fits:
+            return []
+        more = f"; and {len(fits) - _MOST_FITTING} more" if len(fits) > _MOST_FITTING else ""
+        return [f"what would fit: {'; '.join(fits[:_MOST_FITTING])}{more}"]
+
+    def _meets(self, condition: Condition) -> bool:
+        """Say whether all that the target has of a virtual project, or all that a component admits, is in a range."""
+        if is_virtual(condition.name):
+            return all(condition.holds(version) for version in self.virtual.get(condition.name, ()))
+        admitted = self.ranges.get(condition.name)
+        return admitted is not None and admitted.is_subset(condition.range)
 
     def _asked(self, rule: Rule) -> bool:
         """Say whether the manifest has anything that a rule's rows would bound."""

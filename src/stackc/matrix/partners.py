@@ -130,7 +130,7 @@ def _check_python(torch: Component, row: TorchFacts, target: Target, facts: Fact
             ),
             wanted=f"Python {joined(row.pythons, conjunction='or')}",
             found=f"Python {python}",
-            notes=(f"source: {row.source}",),
+            notes=(f"source: {row.source_of('version')}",),
             hint=span,
         )
     ]
@@ -186,7 +186,7 @@ def _mismatch(
         places=tuple(place_of_version(each, places=places, target=target.name) for each in (component, torch)),
         wanted=f"{component.name}{spelled(partner)}",
         found=f"{component.name}{component.version}",
-        notes=(f"source: {row.source}",),
+        notes=(f"source: {row.source_of(component.name)}",),
         hint='write `version = "matrix"` to take the partner of torch from the matrix',
     )
 
@@ -198,6 +198,6 @@ def _unsure(finding: Finding, component: Component, pinned: Version, row: TorchF
         message=f"whether {component.name} {pinned.public} belongs to torch {row.version} is not verified",
         wanted=None,
         found=None,
-        notes=(f"{component.name}{spelled(partner)} is {row.status_of(component.name)}: {row.source}",),
+        notes=(f"{component.name}{spelled(partner)} is {row.status_of(component.name)}: {row.source_of(component.name)}",),
         hint="try the pair before you rely on it; `[policy] unknown` decides whether this is an error",
     )

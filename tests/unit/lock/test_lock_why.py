@@ -2,14 +2,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from stackc.lock.locked_target import target_of
 from stackc.lock.model import Root
 from stackc.lock.why import bounds
-from stackc.matrix.model import Matrix
-from unit.lock.lock_samples import LOCK, MATRIX, matrix, name, rule
+from stackc.matrix.model import Arm, Matrix
+from unit.lock.lock_samples import LOCK, MATRIX, condition, matrix, name, rule
 
 TARGET = target_of(LOCK)
 
@@ -72,3 +73,22 @@ def test_what_the_target_does_not_say_holds_no_condition() -> None:
 
 def test_the_same_bound_from_two_requirements_is_one_line() -> None:
     assert why([], pins(a="1", b="1"), matrix(), a=["b>=1", "b[x]>=1"]) == {"a": (), "b": ("a >=1",)}
+
+
+def test_of_a_table_only_the_next_row_above_a_pin_is_told() -> None:
+    rows = [("==1.0", "<2"), (">=1.5,<=1.6", "<1"), ("==2.*", ">=3"), (">=3.0,<=3.4", ">=4"), (">=3.5", ">=5")]
+    table = replace(
+        rule("a-b", [], []),
+        arms=tuple(Arm(when=(condition("a", when),), requires=(condition("b", requires),)) for when, requires in rows),
+    )
+
+    assert why(["a", "b"], pins(a="1.8", b="2.5"), matrix(table)) == {
+        "a": ("rule a-b not ==2.*", "stack.toml"),
+        "b": ("stack.toml",),
+    }
+    assert why(["a", "b"], pins(a="3.1", b="4.5"), matrix(table)) == {
+        "a": ("rule a-b not >=3.5", "stack.toml"),
+        "b": ("rule a-b >=4", "stack.toml"),
+    }
+    assert why(["a"], pins(a="3.1"), matrix(table)) == {"a": ("stack.toml",)}
+    assert why(["b"], pins(b="2"), matrix(table)) == {"b": ("stack.toml",)}

@@ -175,7 +175,7 @@ def test_a_torch_without_a_wheel_for_the_python_is_told_whole(
             ),
             wanted="Python 3.9, 3.10, 3.11, 3.12 or 3.13",
             found="Python 3.14",
-            notes=(f"source: {row.source}",),
+            notes=(f"source: {row.source_of('version')}",),
             hint="torch 2.9.0 to 2.15.0 have wheels for Python 3.14",
         ),
     )
