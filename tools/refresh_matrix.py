@@ -176,8 +176,9 @@ class Refresh:
             outcomes = self._index.metadata([wheel for _, wheel in tries])
             for (release, wheel), outcome in zip(tries, outcomes, strict=True):
                 found[release.version] = self._reading(release, wheel, outcome)
-        if releases and all(isinstance(reading, Unread) for reading in found.values()):
-            raise IndexReadError(f"of {project}, no release can be read: {found[releases[-1].version]}")
+        reasons = [reading.reason for reading in found.values() if isinstance(reading, Unread)]
+        if reasons and len(reasons) == len(found):
+            raise IndexReadError(f"of {project}, no release can be read: {reasons[-1]}")
         return found
 
     def _reading(self, release: Release, wheel: Wheel, outcome: MetadataOutcome) -> Reading | Unread:
@@ -186,7 +187,7 @@ class Refresh:
         try:
             return read(release, wheel, outcome, date=self._today)
         except ReadingError as error:
-            return Unread(error.reason)
+            return Unread(str(error))
 
     def _bitsandbytes(self, reading: Reading) -> BitsandbytesFacts:
         try:
@@ -209,7 +210,7 @@ def _given(row: Callable[[Reading], _Row], reading: Reading) -> _Row | Unread:
     try:
         return row(reading)
     except ReadingError as error:
-        return Unread(error.reason)
+        return Unread(str(error))
 
 
 def update(path: Path, text: str, *, check: bool) -> bool:

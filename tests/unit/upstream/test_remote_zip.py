@@ -1,4 +1,4 @@
-"""Reading METADATA through ranges: what is asked for, what comes back, and which archives are refused."""
+"""Reading METADATA and names through ranges: what is asked for, what comes back, and which archives are refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackc.upstream import remote_zip
-from stackc.upstream.remote_zip import RemoteZipError, read_metadata
+from stackc.upstream.remote_zip import RemoteZipError, read_metadata, read_names
 
 NAME = "demo-1.0+cu124-py3-none-any.whl"
 ENTRY = "demo-1.0+cu124.dist-info/METADATA"
@@ -206,3 +206,17 @@ def test_a_changed_byte_gives_the_same_metadata_or_a_refusal(position: int, valu
     except RemoteZipError:
         return
     assert answer == METADATA
+
+
+def test_the_names_of_all_files_come_from_the_end_of_a_wheel() -> None:
+    remote = Remote(wheel({"demo/lib_cuda124.so": b"x" * 10, ENTRY: METADATA}, before=bytes(1_000_000)))
+    size = len(remote.content)
+    assert read_names(remote.fetch, size, filename=NAME) == ("demo/large.bin", "demo/lib_cuda124.so", ENTRY)
+    assert remote.asked == [(size - remote_zip._TAIL, size)]
+
+
+def test_names_of_what_is_no_wheel_are_refused_with_the_file() -> None:
+    remote = Remote(b"no archive")
+    with pytest.raises(RemoteZipError) as caught:
+        read_names(remote.fetch, len(remote.content), filename=NAME)
+    assert str(caught.value) == f"{NAME}: the end of a zip archive is missing"

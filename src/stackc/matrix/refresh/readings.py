@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from msgspec import Struct
 from packaging.specifiers import SpecifierSet
@@ -29,11 +28,8 @@ _CUDNN = re.compile(r"nvidia-cudnn(-cu\d+)?")
 _LIBRARY = re.compile(r"bitsandbytes/libbitsandbytes_cuda(\d+)(\d)(_nocublaslt)?\.so")
 
 
-@dataclass(frozen=True)
 class ReadingError(Exception):
-    """Metadata that do not give a row; `reason` says why."""
-
-    reason: str
+    """Metadata that do not give a row."""
 
 
 class Reading(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from msgspec import Struct
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -28,14 +27,8 @@ _LINUX = re.compile(r"(many)?linux(_\d+_\d+|\d+)?_x86_64")
 _USUAL = Version("3.11")
 
 
-@dataclass(frozen=True)
 class ListingError(Exception):
-    """A page that does not say what the tables need; `reason` says what is missing."""
-
-    reason: str
-
-    def __str__(self) -> str:
-        return self.reason
+    """A page that does not say what the tables need."""
 
 
 class Wheel(Struct, frozen=True):
