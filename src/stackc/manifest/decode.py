@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec.structs import replace
+from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from stackc.errors import Finding, ManifestError, Place
@@ -149,14 +150,28 @@ def _override(spelled: str, row: Row) -> model.Override:
 
 
 def _image(row: Row) -> model.Image:
+    installer, python_from = row[fields.Image.installer], row.get(fields.Image.python_from)
     return model.Image(
         apt=row.get(fields.Image.apt) or (),
         workdir=row[fields.Image.workdir],
         copy=row.get(fields.Image.copy) or (),
         cmd=row.get(fields.Image.cmd) or (),
         pip=str(row.get(fields.Image.pip) or ""),
-        build_tools=row[fields.Image.build_tools],
+        build_tools=_build_tools(row[fields.Image.build_tools], uv="uv" in {installer, python_from}),
+        installer=installer,
+        python_from=python_from,
+        cache_mounts=row.get(fields.Image.cache_mounts) or False,
+        user=row.get(fields.Image.user),
+        runtime_base=row.get(fields.Image.runtime_base),
+        runtime_apt=row.get(fields.Image.runtime_apt) or (),
+        labels=dict(row.get(fields.Image.labels) or {}),
     )
+
+
+def _build_tools(listed: tuple[str, ...], *, uv: bool) -> tuple[str, ...]:
+    """Return the listed tools, and uv where the image needs it: in any version unless one of them says which."""
+    named = {canonicalize_name(Requirement(tool).name) for tool in listed}
+    return (*listed, "uv") if uv and "uv" not in named else listed
 
 
 def _policy(row: Row) -> model.Policy:

@@ -9,7 +9,7 @@ from typing import Literal
 from packaging.specifiers import SpecifierSet
 
 from stackc.manifest import grammar
-from stackc.manifest.kinds import Choice, Field, Flag, Items, Named, OneOrMore, Row, Table, TextOrTime, Whole
+from stackc.manifest.kinds import Choice, Entries, Field, Flag, Items, Named, OneOrMore, Row, Table, TextOrTime, Whole
 from stackc.manifest.model import BUILTIN_INDEX, BaseImage, MatrixVersion
 from stackc.target import MACHINES
 
@@ -155,7 +155,53 @@ class Image:
         doc="Requirements to install beside pip, before the first step.",
         default=["setuptools"],
     )
-    table = Table(fields=(apt, workdir, copy, cmd, pip, build_tools))
+    installer: Field[Literal["pip", "uv"]] = Field(
+        key="installer",
+        kind=Choice(noun="an installer", code="S136", options=("pip", "uv")),
+        doc="What installs the locked files into the image; uv is locked like pip.",
+        default="pip",
+    )
+    python_from: Field[Literal["base", "distribution", "uv"]] = Field(
+        key="python-from",
+        kind=Choice(noun="a source of Python", code="S136", options=("base", "distribution", "uv")),
+        doc="Where the image's Python comes from; the base image where absent if it brings one, else its distribution.",
+    )
+    cache_mounts = Field(
+        key="cache-mounts", kind=Flag(), doc="Whether downloads are kept in cache mounts of BuildKit from build to build."
+    )
+    user = Field(key="user", kind=grammar.USER, doc="The user that the image runs as, created for it; root where absent.")
+    runtime_base: Field[BaseImage] = Field(
+        key="runtime-base", kind=grammar.BASE_IMAGE, doc="The base image to run on, where `base` is only built on."
+    )
+    runtime_apt = Field(
+        key="runtime-apt",
+        kind=Items(of=grammar.SYSTEM_PACKAGE),
+        doc="System packages to install on the runtime base; those of `apt` are for building then.",
+    )
+    labels = Field(
+        key="labels",
+        kind=Entries(
+            noun="a label's name", code="S138", pattern=grammar.LABEL_PATTERN, of=grammar.LABEL, hint=grammar.LABEL_HINT
+        ),
+        doc="Labels of the image, beside those that stackc gives.",
+    )
+    table = Table(
+        fields=(
+            apt,
+            workdir,
+            copy,
+            cmd,
+            pip,
+            build_tools,
+            installer,
+            python_from,
+            cache_mounts,
+            user,
+            runtime_base,
+            runtime_apt,
+            labels,
+        )
+    )
 
 
 class Policy:

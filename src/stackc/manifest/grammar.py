@@ -23,6 +23,9 @@ __all__ = [
     "GPU",
     "INDEX_NAME",
     "INDEX_URL",
+    "LABEL",
+    "LABEL_HINT",
+    "LABEL_PATTERN",
     "MODULE",
     "MOMENT",
     "PACK",
@@ -38,12 +41,15 @@ __all__ = [
     "SYSTEM_PACKAGE",
     "TARGET_NAME",
     "TOOL",
+    "USER",
     "WORKDIR",
 ]
 
 PROJECT_PATTERN = "[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 PROJECT_HINT = "a name holds ASCII letters, digits, `-`, `_` and `.`, and begins and ends with a letter or digit"
 FOLDER_PATTERN = "[a-z0-9][a-z0-9_-]{0,99}"
+LABEL_PATTERN = r"(?!stackc(?:\.|$))[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?"
+LABEL_HINT = "use letters, digits, `.`, `_`, `-` and `/`, such as `org.opencontainers.image.source`; `stackc.` is taken"
 FOLDER_HINT = "use lower-case letters, digits, `-` and `_`; it names files and folders"
 
 _NUMBER = "(?:0|[1-9][0-9]{0,3})"
@@ -146,6 +152,14 @@ COPIED = Text(
     hint="write it relative to the build context, and use no `..`, quote, backslash or `$`",
 )
 ARGUMENT = Text(noun="an argument", code="S132", parse=_text)
+USER = Text(
+    noun="the name of a user to create",
+    code="S137",
+    pattern="(?!root$)[a-z_][a-z0-9_-]{0,31}",
+    parse=_text,
+    hint="use lower-case letters, digits, `-` and `_`, such as `app`; leave the key out to run as root",
+)
+LABEL = Text(noun="a label's text", code="S138", parse=_text)
 PIP_VERSION = Text(
     noun="a version specifier", code="S114", pattern=_SPECIFIERS, parse=reference.specifiers, hint=reference.version_hint
 )

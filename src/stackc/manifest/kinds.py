@@ -19,6 +19,7 @@ from stackc.manifest.shown import CONTROL, shown
 
 __all__ = [
     "Choice",
+    "Entries",
     "Field",
     "Flag",
     "Items",
@@ -318,6 +319,32 @@ class Named(Struct, frozen=True, kw_only=True):
             at.report(self.code, f"`{shown(name)}` is not {self.noun}", hint=self.hint)
         row = self.special.get(name, self.of).read(raw, at)
         return Row(at.path, {}) if row is None else row
+
+
+class Entries(Struct, Generic[T_co], frozen=True, kw_only=True):
+    """A table of values of one kind, each under a name that the user chooses."""
+
+    noun: str
+    code: str
+    pattern: str
+    of: Kind[T_co]
+    hint: str
+
+    def read(self, raw: object, at: Cursor) -> Mapping[str, T_co] | None:
+        """Return the values that could be read by name; each refused one has its own report."""
+        if not isinstance(raw, dict):
+            _wrong_type(raw, at, wanted="a table")
+            return None
+        for name in raw:
+            if re.fullmatch(self.pattern, name) is None:
+                at.at(name).report(self.code, f"`{shown(name)}` is not {self.noun}", hint=self.hint)
+        values = {name: self.of.read(value, at.at(name)) for name, value in raw.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def schema(self) -> Schema:
+        """Return the object whose property names fit the pattern."""
+        names: Schema = {"pattern": f"^(?:{self.pattern})$", "$ref": "#/$defs/text"}
+        return {"type": "object", "propertyNames": names, "additionalProperties": self.of.schema()}
 
 
 _TYPES = {

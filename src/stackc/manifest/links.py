@@ -10,7 +10,7 @@ from itertools import combinations
 from packaging.utils import canonicalize_name
 
 from stackc.manifest.cursor import Cursor, nearest
-from stackc.manifest.fields import Component, Document, Index, Stack, Target
+from stackc.manifest.fields import Component, Document, Image, Index, Stack, Target
 from stackc.manifest.kinds import Row
 from stackc.manifest.locate import Path
 from stackc.manifest.model import BUILTIN_INDEX
@@ -38,6 +38,14 @@ def check_links(document: Row, at: Cursor) -> None:
         overrides = target.get(Target.overrides) or {}
         _check_components(overrides, indexes, at)
         _check_overrides(overrides, components, at)
+    _check_runtime(document.get(Document.image), at)
+
+
+def _check_runtime(image: Row | None, at: Cursor) -> None:
+    packages = image.get(Image.runtime_apt) if image is not None else None
+    if image is not None and packages and Image.runtime_base.key not in image.given:
+        hint = "name the image to run on as `runtime-base`, or list the packages in `apt`"
+        at.at("image", "runtime-apt").report("S139", "`runtime-apt` is for a runtime base, and there is none", hint=hint)
 
 
 def _check_default_target(document: Row, targets: Mapping[str, Row], at: Cursor) -> None:

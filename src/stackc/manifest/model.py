@@ -124,7 +124,9 @@ class TargetTable(Struct, frozen=True, kw_only=True):
 class Image(Struct, frozen=True, kw_only=True):
     """The `[image]` table: what the Dockerfile holds beside the locked projects.
 
-    `pip` is a specifier, empty for the newest; `build_tools` are requirements installed beside pip before the first step.
+    `pip` is a specifier, empty for the newest; `build_tools` are requirements installed beside pip before the first step, uv
+    among them where the image needs it. `python_from` is None where the base image's own Python is taken if it brings one, and
+    the distribution's otherwise. With `runtime_base`, `apt` is for the stage that builds, `runtime_apt` for the one that runs.
     """
 
     apt: tuple[str, ...] = ()
@@ -133,6 +135,13 @@ class Image(Struct, frozen=True, kw_only=True):
     cmd: tuple[str, ...] = ()
     pip: str = ""
     build_tools: tuple[str, ...] = ()
+    installer: Literal["pip", "uv"] = "pip"
+    python_from: Literal["base", "distribution", "uv"] | None = None
+    cache_mounts: bool = False
+    user: str | None = None
+    runtime_base: BaseImage | None = None
+    runtime_apt: tuple[str, ...] = ()
+    labels: Mapping[str, str] = {}
 
 
 class Policy(Struct, frozen=True, kw_only=True):

@@ -204,6 +204,43 @@ def test_what_is_not_said_has_its_default() -> None:
     )
 
 
+def test_the_image_is_made_as_the_manifest_says() -> None:
+    image = """
+    [image]
+    installer = "uv"
+    python-from = "uv"
+    cache-mounts = true
+    user = "app"
+    runtime-base = "ubuntu:24.04@sha256:0123456789abcdef0123456789abcdef"
+    runtime-apt = ["libgomp1"]
+    labels = { "org.opencontainers.image.source" = "https://example.org/a b", team = "$x" }
+    """
+    digest = "sha256:0123456789abcdef0123456789abcdef"
+    assert decode(f"{head()}{image}", file="stack.toml").image == Image(
+        build_tools=("setuptools", "uv"),
+        installer="uv",
+        python_from="uv",
+        cache_mounts=True,
+        user="app",
+        runtime_base=BaseImage(reference=f"ubuntu:24.04@{digest}", repository="ubuntu", tag="24.04", digest=digest),
+        runtime_apt=("libgomp1",),
+        labels={"org.opencontainers.image.source": "https://example.org/a b", "team": "$x"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "tools"),
+    [
+        ('installer = "uv"', ("setuptools", "uv")),
+        ('python-from = "uv"\nbuild-tools = []', ("uv",)),
+        ('installer = "uv"\nbuild-tools = ["UV>=0.9", "wheel"]', ("UV>=0.9", "wheel")),
+        ('installer = "pip"\npython-from = "base"', ("setuptools",)),
+    ],
+)
+def test_uv_is_among_the_build_tools_where_the_image_needs_it(lines: str, tools: tuple[str, ...]) -> None:
+    assert decode(f"{head()}[image]\n{lines}", file="stack.toml").image.build_tools == tools
+
+
 def test_the_projects_own_manifest_decodes() -> None:
     manifest = load(PROJECT / "stack.toml")
     assert [component.spelled for component in manifest.components_for("gpu")] == [

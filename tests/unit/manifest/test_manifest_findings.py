@@ -29,6 +29,7 @@ IMAGE_HINT = "write it as `repository:tag` or `registry/repository:tag@sha256:â€
 VERIFY_HINT = "write one expression that is true in a good image, such as `torch.version.cuda == '12.4'`"
 URL_HINT = "write it as `https://host/path`: no query, no fragment, all else percent-encoded"
 MOMENT_HINT = "write it as `2026-11-01T00:00:00Z`: without an offset it would mean another moment on each machine"
+LABEL_HINT = "use letters, digits, `.`, `_`, `-` and `/`, such as `org.opencontainers.image.source`; `stackc.` is taken"
 PLAIN_HINT = "write it on one line, in plain text"
 TOML_HINT = "strings stand in quotes, tables in `[brackets]`; see https://toml.io"
 
@@ -294,6 +295,54 @@ def test_each_item_of_a_list_has_its_form_and_its_line(
                 'write `"==25"` for this very version, or `">=25"` for it and all later ones',
             ),
         ),
+        (
+            "image",
+            'installer = "conda"',
+            ("S136", "`conda` is not an installer", None, "one of `pip`, `uv`"),
+        ),
+        (
+            "image",
+            'python-from = "distro"',
+            (
+                "S136",
+                "`distro` is not a source of Python",
+                "did you mean `distribution`?",
+                "one of `base`, `distribution`, `uv`",
+            ),
+        ),
+        (
+            "image",
+            'user = "root"',
+            (
+                "S137",
+                "`root` is not the name of a user to create",
+                "use lower-case letters, digits, `-` and `_`, such as `app`; leave the key out to run as root",
+            ),
+        ),
+        (
+            "image",
+            'user = "a; id"',
+            (
+                "S137",
+                "`a; id` is not the name of a user to create",
+                "use lower-case letters, digits, `-` and `_`, such as `app`; leave the key out to run as root",
+            ),
+        ),
+        (
+            "image",
+            'runtime-apt = ["libgomp1"]',
+            (
+                "S139",
+                "`runtime-apt` is for a runtime base, and there is none",
+                "name the image to run on as `runtime-base`, or list the packages in `apt`",
+            ),
+        ),
+        (
+            "image.labels",
+            'stackc = "x"',
+            ("S138", "`stackc` is not a label's name", LABEL_HINT),
+        ),
+        ("image.labels", 'a = "b\\nc"', ("S108", "`b\\nc` holds a control character", PLAIN_HINT)),
         ("policy", "exclude-newer = 2026-11-01", ("S133", "`2026-11-01` is not a moment with its offset", MOMENT_HINT)),
         (
             "policy",
@@ -328,7 +377,7 @@ def test_each_item_of_a_list_has_its_form_and_its_line(
 )
 def test_the_single_values_of_the_other_tables_have_their_forms(table: str, line: str, finding: tuple[str | None, ...]) -> None:
     key, _, source = line.partition(" = ")
-    assert findings(f"{HEAD}[{table}]\n{line}") == (written(finding, 8, table, key, source=source),)
+    assert findings(f"{HEAD}[{table}]\n{line}") == (written(finding, 8, *table.split("."), key, source=source),)
 
 
 def test_a_waiver_needs_a_rule_a_reason_and_an_end() -> None:

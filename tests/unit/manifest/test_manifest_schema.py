@@ -67,6 +67,9 @@ GOOD = [
     HEAD + "[indexes.pypi]\nserves = []",
     HEAD
     + '[image]\napt = ["g++", "ab=1:2~b"]\nworkdir = "/"\ncopy = ["a/b/", "*.py"]\ncmd = []\npip = ">=2"\nbuild-tools = ["b"]',
+    HEAD
+    + '[image]\ninstaller = "uv"\npython-from = "base"\ncache-mounts = true\nuser = "app_1-x"\nlabels = {"a.b/c-d" = "x y"}',
+    HEAD + '[image]\nruntime-base = "ubuntu:22.04"\nruntime-apt = ["libgomp1"]\nlabels = {stackcx = ""}',
     HEAD + '[policy]\nexclude-newer = 2026-11-01T00:00:00Z\nunknown = "allow"\nsdists = ["a"]',
     HEAD + '[policy]\nexclude-newer = "2026-11-01 00:00:00.5+01:00"',
     HEAD + '[matrix]\npacks = ["builtin", "../rules/*.toml"]\nwaive = []',
@@ -151,6 +154,10 @@ BAD = [
                 "build-tools = ['a @ b']",
                 "buildtools = []",
             ),
+            *("installer = 'conda'", "installer = true", "python-from = 'apt'", "cache-mounts = 'yes'", "runtime-base = 'A'"),
+            *("user = 'root'", "user = ''", "user = 'a b'", "user = 'A'", "user = '1'", f"user = '{'a' * 33}'"),
+            *("labels = []", "labels = {a = 1}", "labels = {'a b' = 'c'}", "labels = {stackc = 'a'}", "labels = {'' = 'a'}"),
+            *("labels.'stackc.x' = 'a'", "labels.'$x' = 'a'", "labels.a- = 'b'", r'labels.a = "b\nc"', r'labels."a\n" = "b"'),
         )
     ],
     *[
