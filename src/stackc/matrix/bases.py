@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct
 from packaging.version import Version
 
 from stackc.errors import Finding, IncompatibleError, ManifestError
-from stackc.manifest.model import BaseImage, Places, TargetTable
+from stackc.manifest.model import BaseImage, Places, Policy, TargetTable
 from stackc.matrix.facts import Distribution, Facts, Family
+from stackc.matrix.verdict import under_policy
+from stackc.matrix.wording import joined
 from stackc.target import Target
 
-__all__ = ["Base", "read_base", "resolve_target"]
+__all__ = ["Base", "check_base", "read_base", "resolve_target"]
 
 
 class Base(Struct, frozen=True, kw_only=True):
@@ -71,6 +75,31 @@ def resolve_target(table: TargetTable, *, facts: Facts, places: Places) -> Targe
         system_python=base.distribution.python3 if base.distribution else None,
         image_python=base.python,
     )
+
+
+def check_base(table: TargetTable, *, facts: Facts, policy: Policy, places: Places) -> tuple[Finding, ...]:
+    """Return that nobody knows of an image of this CUDA release on this distribution, where the table goes so far."""
+    if table.base.digest is not None or table.base.repository != _NVIDIA:
+        return ()
+    base, release = read_base(table.base, facts=facts), _RELEASE.match(table.base.tag or "")
+    if base.distribution is None or release is None:
+        return ()
+    cuda, on = Version(release[0]), base.distribution.id
+    known = [image.cuda for image in facts.images if on in image.distributions]
+    if cuda in known or not known or cuda > max(image.cuda for image in facts.images):
+        return ()
+    near = [str(version) for version in known if version.release[:2] == cuda.release[:2]] or [str(max(known))]
+    finding = Finding(
+        code="S212",
+        message=f"the matrix knows no image of {_NVIDIA} with CUDA {cuda} on {on}",
+        places=(places.at("targets", table.name, "base"),),
+        hint=f"it knows {joined(near)} on {on}; NVIDIA takes old images away, so see that yours is still there",
+    )
+    return under_policy(finding, policy)
+
+
+_NVIDIA = "nvidia/cuda"
+_RELEASE = re.compile(r"\d+\.\d+\.\d+(?=-)")
 
 
 def _same(stated: str, implied: str) -> bool:

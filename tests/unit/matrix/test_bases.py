@@ -4,9 +4,9 @@ import pytest
 from packaging.version import Version
 
 from stackc.errors import Finding, IncompatibleError, ManifestError, Place
-from stackc.manifest.model import BaseImage, Places, TargetTable
+from stackc.manifest.model import BaseImage, Places, Policy, TargetTable
 from stackc.manifest.reference import base_image
-from stackc.matrix.bases import resolve_target
+from stackc.matrix.bases import check_base, resolve_target
 from stackc.matrix.facts import Facts
 from stackc.target import Target
 
@@ -168,3 +168,27 @@ def test_a_python_that_the_image_does_not_have_is_told_whole(places: Places, pyt
             hint=f'choose a base image with Python {python}, or state `python = "3.11.9"`',
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("reference", "known"),
+    [
+        ("nvidia/cuda:12.4.1-devel-ubuntu22.04", None),
+        ("nvidia/cuda:12.4.1-cudnn-runtime-ubuntu22.04", None),
+        ("nvidia/cuda:12.4.7-devel-ubuntu22.04", "12.4.1"),
+        ("nvidia/cuda:12.6.9-base-ubuntu24.04", "12.6.0, 12.6.1, 12.6.2 and 12.6.3"),
+        ("nvidia/cuda:12.1.1-devel-ubuntu24.04", "13.2.1"),
+        ("nvidia/cuda:12.4.7-devel-ubuntu22.04@sha256:" + 64 * "0", None),
+        ("nvidia/cuda:99.0.0-devel-ubuntu22.04", None),
+        ("nvidia/cuda:12.4-devel-ubuntu22.04", None),
+        ("nvidia/cuda:12.4.7-devel-ubi9", None),
+        ("example.org/nvidia/cuda:12.4.7-devel-ubuntu22.04", "12.4.1"),
+        ("python:3.10-slim-bookworm", None),
+    ],
+)
+def test_an_image_that_nobody_knows_of_is_told(places: Places, reference: str, known: str | None) -> None:
+    found = check_base(table(reference), facts=FACTS, policy=Policy(), places=places)
+
+    assert [(finding.code, finding.severity) for finding in found] == ([("S212", "warning")] if known else [])
+    assert [f"it knows {known} on" in (finding.hint or "") for finding in found] == ([True] if known else [])
+    assert check_base(table(reference), facts=FACTS, policy=Policy(unknown="allow"), places=places) == ()
