@@ -61,7 +61,13 @@ def compile_target(name: str, project: Project, *, workshop: Workshop, progress:
     folder = project.folder / lock_folder(name)
     previous = _previous(folder, name, progress)
     target = resolve_target(project.manifest.targets[name], facts=project.facts, places=project.manifest.places)
-    plan, warnings = plan_target(project, target, previous=None if options.upgrade else previous)
+    try:
+        plan, warnings = plan_target(project, target, previous=None if options.upgrade else previous)
+    except IncompatibleError as error:
+        from stackc.conflict.explain import with_repairs
+
+        found = with_repairs(error.findings, project, target, workshop=workshop, progress=progress)
+        raise IncompatibleError(found) from None
     if previous is not None and not options.upgrade and is_current(folder, project.digests):
         return Compiled(target=name, lock=previous, previous=previous, how="current", written=False, warnings=warnings)
     kept = _kept(previous, project, plan, workshop) if previous is not None and not options.upgrade else None
@@ -137,10 +143,10 @@ def _resolved(project: Project, plan: Plan, *, workshop: Workshop, progress: Pro
     with Resolver(plan, workshop, progress) as resolver:
         found = resolver.resolve(meanwhile=_meanwhile(project, workshop))
         if isinstance(found, Conflict):
-            from stackc.diagnose import diagnose
+            from stackc.conflict.explain import explain_conflict
 
-            places = project.manifest.places
-            raise NoSolutionError(diagnose(found, resolver=resolver, matrix=project.matrix, places=places))
+            told = explain_conflict(found, resolver=resolver, project=project, workshop=workshop, progress=progress)
+            raise NoSolutionError(told)
     workshop.cache.flush()
     from stackc.lockset import lock_pins
 

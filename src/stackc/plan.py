@@ -17,7 +17,7 @@ from stackc.matrix.model import Matrix
 from stackc.target import Target
 from stackc.view.rules import ViewRules, view_rules
 
-__all__ = ["Plan", "make_plan", "routes_of"]
+__all__ = ["Plan", "make_plan", "root_of", "routes_of"]
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -72,7 +72,7 @@ def make_plan(
     return Plan(
         target=target,
         components=components,
-        roots=tuple(_root(component) for component in components),
+        roots=tuple(root_of(component) for component in components),
         indexes=manifest.indexes,
         own_indexes={component.name: component.index for component in components if component.index is not None},
         default_index=manifest.default_index.name,
@@ -93,6 +93,6 @@ def routes_of(manifest: Manifest) -> tuple[Route, ...]:
     )
 
 
-def _root(component: Component) -> Root:
+def root_of(component: Component) -> Root:
     extras = f"[{','.join(sorted(component.extras))}]" if component.extras else ""
     return Root(requirement=f"{component.name}{extras}{component.version}", order=component.order, index=component.index)

@@ -19,6 +19,10 @@ SOURCE = Path(stackc.__file__).parent
 # The core: values and pure functions. It imports none of FORBIDDEN, and of stackc nothing but the core.
 CORE = (
     "stackc",
+    "stackc.conflict.core",
+    "stackc.conflict.lines",
+    "stackc.conflict.members",
+    "stackc.conflict.values",
     "stackc.errors",
     "stackc.layout",
     "stackc.lock",

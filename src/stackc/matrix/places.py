@@ -8,7 +8,7 @@ from stackc.errors import Place
 from stackc.manifest.model import Component, Places
 from stackc.target import Target
 
-__all__ = ["place_of_build", "place_of_version", "place_of_virtual"]
+__all__ = ["place_of_build", "place_of_extras", "place_of_version", "place_of_virtual"]
 
 _IMPLIED = frozenset({"cuda", "glibc"})
 _BASE = "base-"
@@ -18,6 +18,11 @@ _KEYS = {"sm": "gpus"}
 def place_of_version(component: Component, *, places: Places, target: str | None = None) -> Place:
     """Return where the component's version stands: in the target's override of it, if that has one."""
     return _overridden(component, "version", places, target) or places.at("components", component.spelled, "version")
+
+
+def place_of_extras(component: Component, *, places: Places, target: str | None = None) -> Place:
+    """Return where the component's extras stand."""
+    return _overridden(component, "extras", places, target) or places.at("components", component.spelled, "extras")
 
 
 def place_of_build(component: Component, *, places: Places, target: str) -> Place:

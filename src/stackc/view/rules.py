@@ -19,7 +19,7 @@ from stackc.matrix.builds import TORCH_CUDA, Builds
 from stackc.matrix.model import Clause, Condition, is_virtual
 from stackc.view.metadata import Need
 
-__all__ = ["GUARD_PREFIX", "Covered", "Guard", "ViewRules", "is_guard", "view_rules"]
+__all__ = ["GUARD_PREFIX", "Covered", "Guard", "ViewRules", "acting", "is_guard", "view_rules"]
 
 GUARD_PREFIX = "stackc-rule-"
 _TORCH = canonicalize_name("torch")
@@ -98,6 +98,11 @@ class ViewRules(Struct, frozen=True):
 def is_guard(name: str) -> bool:
     """Say whether a name is a guard's."""
     return name.startswith(GUARD_PREFIX)
+
+
+def acting(clauses: Iterable[Clause], virtual: Mapping[str, tuple[Version, ...]]) -> list[Clause]:
+    """Return the clauses that ask something of the view of a target whose virtual projects have the versions `virtual`."""
+    return [clause for clause in clauses if _real_conditions(clause, virtual)]
 
 
 def view_rules(

@@ -1,4 +1,4 @@
-"""Why nothing fits, as whole findings. The engine is the fake one, whose words do not change with its version."""
+"""Components that cannot be had, and conflicts in the engine's words. The engine is the fake one, whose words stay the same."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stackc.diagnose import diagnose
+from stackc.conflict.absent import component_findings
+from stackc.conflict.words import told_by_engine
 from stackc.errors import Finding, Place
 from stackc.manifest.model import Places
 from stackc.matrix.model import Matrix
@@ -48,9 +49,10 @@ def diagnosed(
         with Resolver(plan, workshop, Notes()) as resolver:
             found = resolver.resolve()
             assert isinstance(found, Conflict)
-            findings = diagnose(found, resolver=resolver, matrix=matrix or matrix_of(), places=PLACES)
+            by_itself = tuple(finding for _, finding in component_findings(found, resolver=resolver, places=PLACES))
+            told = told_by_engine(found, resolver=resolver, matrix=matrix or matrix_of(), places=PLACES)
     cache.close()
-    return findings
+    return by_itself or (told,)
 
 
 def test_a_component_that_its_index_does_not_have(tmp_path: Path) -> None:

@@ -1,8 +1,7 @@
-"""Why nothing fits, in the manifest's words: from an engine's refusal and the view that it saw to findings."""
+"""Components that their index does not have, or has no release of that the target can install."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
@@ -12,30 +11,27 @@ from packaging.version import Version
 
 from stackc.errors import Finding
 from stackc.manifest.model import Component, Places
-from stackc.matrix.model import Matrix
 from stackc.matrix.places import place_of_version
-from stackc.matrix.wording import rule_note, spelled
+from stackc.matrix.wording import spelled
 from stackc.resolve import Conflict, Resolver
 from stackc.upstream.pages import Absent, Found
-from stackc.view.rules import GUARD_PREFIX, Guard
 from stackc.view.session import ShownProject, ViewSession
 
-__all__ = ["diagnose"]
+__all__ = ["absent_lines", "component_findings", "left_out_lines"]
 
 _SHOWN_VERSIONS = 3
 _SHOWN_REASONS = 3
 
 
-def diagnose(conflict: Conflict, *, resolver: Resolver, matrix: Matrix, places: Places) -> tuple[Finding, ...]:
-    """Return what stands in the way: components that their index does not have or cannot serve, else the whole conflict."""
-    plan = conflict.session.plan
-    resolver.wait_for(tuple(component.name for component in plan.components))
-    found = [
-        finding
-        for component in plan.components
-        if (finding := _diagnose_component(component, conflict=conflict, resolver=resolver, places=places)) is not None
-    ]
-    return tuple(found) or (_whole_conflict(conflict, resolver=resolver, matrix=matrix, places=places),)
+def component_findings(conflict: Conflict, *, resolver: Resolver, places: Places) -> list[tuple[Component, Finding]]:
+    """Return each component that cannot be had by itself, with the reason; one that only rules of the matrix bar can."""
+    components = conflict.session.plan.components
+    resolver.wait_for(tuple(component.name for component in components))
+    found = (
+        (component, _diagnose_component(component, conflict=conflict, resolver=resolver, places=places))
+        for component in components
+    )
+    return [(component, finding) for component, finding in found if finding is not None]
 
 
 def _diagnose_component(component: Component, *, conflict: Conflict, resolver: Resolver, places: Places) -> Finding | None:
@@ -47,6 +43,8 @@ def _diagnose_component(component: Component, *, conflict: Conflict, resolver: R
     admitted = [version for version in project.releases if component.version.contains(version, prereleases=True)]
     problems = [problem for version in admitted if (problem := project.releases[version].problem) is not None]
     if len(problems) < len(admitted):
+        return None
+    if not problems and _ruled_out(conflict.session, component.name, component.version):
         return None
     if not problems:
         return _no_release(component, component.version, conflict=conflict, places=places)
@@ -87,6 +85,13 @@ def _no_release(component: Component, specifier: SpecifierSet, *, conflict: Conf
     )
 
 
+def _ruled_out(session: ViewSession, name: NormalizedName, specifier: SpecifierSet) -> bool:
+    """Say whether a rule alone keeps the view from showing a release that is asked for."""
+    outcome, rules = session.projects[name].outcome, session.plan.rules
+    listed = [Version(candidate.version) for candidate in outcome.candidates] if isinstance(outcome, Found) else []
+    return any(specifier.contains(each, prereleases=True) and rules.hiding_rule(name, each) is not None for each in listed)
+
+
 def _barred(session: ViewSession, project: ShownProject) -> list[tuple[Version, str]]:
     """Return the releases that the index lists and the view does not show, the newest first, each with the reason."""
     found = {Version(version): reason for version, reason in session.rejections(project.name)}
@@ -110,61 +115,9 @@ def _nearest(specifier: SpecifierSet, versions: Sequence[Version]) -> list[Versi
     return [*below, *above[: _SHOWN_VERSIONS - len(below)]]
 
 
-def _whole_conflict(conflict: Conflict, *, resolver: Resolver, matrix: Matrix, places: Places) -> Finding:
-    session, plan = conflict.session, conflict.session.plan
-    words = set(re.findall(r"[a-z0-9][a-z0-9._-]*", conflict.text.lower()))
-    named = [project for name, project in sorted(session.projects.items()) if name in words]
-    rules = [guard for guard in plan.rules.by_name.values() if _takes_part(guard, words, session)]
-    components = [component for component in plan.components if component.name in words]
-    return Finding(
-        code="S301",
-        message=f"no versions satisfy target `{plan.target.name}`",
-        places=tuple(place_of_version(component, places=places, target=plan.target.name) for component in components),
-        notes=(
-            *_rule_lines(rules, matrix),
-            *_engine_lines(conflict),
-            *_unusable_lines(named),
-            *_absent_lines(named, resolver),
-            *_barred_lines(named, session),
-        ),
-        hint="widen one of these, or set a rule aside with `[matrix] waive`" if rules else "widen one of these",
-    )
-
-
-def _takes_part(guard: Guard, words: set[str], session: ViewSession) -> bool:
-    """Say whether the engine's text speaks of a guard, or of two projects one of which the guard's rule narrowed."""
-    if guard.name in words:
-        return True
-    names = {str(condition.name) for condition in guard.conditions}
-    return words.issuperset(names) and any(
-        condition.holds(version) and release.neutral is not None and need.name in names
-        for condition in guard.conditions
-        for version, release in session.projects[NormalizedName(condition.name)].releases.items()
-        for need in (release.neutral.needs if release.neutral else ())
-    )
-
-
-def _rule_lines(guards: Iterable[Guard], matrix: Matrix) -> Iterable[str]:
-    yield from sorted({rule_note(matrix.rules[guard.rule], guard.clause) for guard in guards})
-
-
-# uv tells which releases a guard has, and what follows from that: true, and of no use to anybody.
-_GUARD_RELEASES = re.compile(
-    r" and only the following versions of (rule `[^`]+`) are available:(?:\s+\1)+\s+we can conclude that .*?depends on \1",
-    re.DOTALL,
-)
-
-
-def _engine_lines(conflict: Conflict) -> Iterable[str]:
-    """Yield the engine's explanation, the names that only the view has put into words."""
-    text = conflict.text
-    for name, guard in conflict.session.plan.rules.by_name.items():
-        text = re.sub(rf"\b{re.escape(name)}(?![\w-])[^\s,]*", f"rule `{guard.rule}`", text)
-    text = re.sub(rf"\b{re.escape(GUARD_PREFIX)}unusable(?![\w-])[^\s,]*", "a usable file", text)
-    text = re.sub(rf"\b{re.escape(GUARD_PREFIX)}[\w-]+", "a rule", text)
-    text = _GUARD_RELEASES.sub("", text)
-    yield "the engine says:"
-    yield from (line.strip() for line in text.splitlines() if line.strip())
+def left_out_lines(named: Sequence[ShownProject], session: ViewSession) -> list[str]:
+    """Return why releases that some of these projects ask others of them for cannot be chosen."""
+    return [*_unusable_lines(named), *_barred_lines(named, session)]
 
 
 def _unusable_lines(named: Iterable[ShownProject]) -> Iterable[str]:
@@ -174,7 +127,8 @@ def _unusable_lines(named: Iterable[ShownProject]) -> Iterable[str]:
                 yield f"left out: {release.problem.message} ({'; '.join(release.problem.notes)})"
 
 
-def _absent_lines(named: Iterable[ShownProject], resolver: Resolver) -> Iterable[str]:
+def absent_lines(named: Iterable[ShownProject], resolver: Resolver) -> Iterable[str]:
+    """Yield which of these projects their index does not have, and who does."""
     for project in named:
         if isinstance(project.outcome, Absent):
             elsewhere = resolver.indexes_with(project.name, but=project.index)

@@ -1,0 +1,305 @@
+"""Why nothing fits, in the manifest's own lines: from a refusal, the engine's or the matrix's, to findings with repairs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from msgspec.structs import replace
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from stackc.compile import plan_target
+from stackc.conflict.absent import absent_lines, component_findings, left_out_lines
+from stackc.conflict.core import Core, Unanswered
+from stackc.conflict.lines import AddressLine, ComponentLine, Line, TargetLine, VersionLine, line_at, place_of, target_lines
+from stackc.conflict.links import find_links
+from stackc.conflict.members import InForce, Member, Stack, find_core
+from stackc.conflict.repairs import Reason, Repaired, Scene, find_repairs, taken_away
+from stackc.conflict.trials import Trials
+from stackc.conflict.words import engine_lines, named_in, told_by_engine
+from stackc.errors import EngineError, Finding, IncompatibleError, ManifestError, UpstreamError
+from stackc.lock.routing import index_of
+from stackc.manifest.model import Component
+from stackc.matrix.bases import resolve_target
+from stackc.matrix.builds import TORCH_CUDA, label_of_index
+from stackc.matrix.model import Clause, is_virtual
+from stackc.matrix.partners import fill_partners
+from stackc.matrix.wording import rule_note
+from stackc.plan import root_of, routes_of
+from stackc.project import Project
+from stackc.resolve import Conflict, Progress, Resolution, Resolver, Workshop
+from stackc.target import Target
+from stackc.view.rules import acting
+
+__all__ = ["explain_conflict", "explain_refusal", "with_repairs"]
+
+_PATIENCE = 15.0
+_MOST_CORES = 3
+_REPAIRABLE = frozenset({"S201", "S202", "S204", "S301", "S303", "S305"})
+_Told = tuple[Finding, Reason]
+
+
+def explain_conflict(
+    conflict: Conflict, *, resolver: Resolver, project: Project, workshop: Workshop, progress: Progress
+) -> tuple[Finding, ...]:
+    """Return what stands in the way of a target's plan, and the changes of one line that were seen to help."""
+    case = _Case(project, conflict, resolver, ())
+    return case.findings(workshop, progress)
+
+
+def explain_refusal(
+    project: Project, target: str, requirement: Requirement, *, workshop: Workshop, progress: Progress
+) -> tuple[Finding, ...] | Resolution:
+    """Return why the manifest does not go together with one more requirement, such as `numpy==2.0.0`.
+
+    A Resolution where it does. Raises StackcError where the manifest by itself cannot be planned, or an index fails.
+    """
+    found = resolve_target(project.manifest.targets[target], facts=project.facts, places=project.manifest.places)
+    plan, _ = plan_target(project, found, previous=None)
+    name = canonicalize_name(requirement.name)
+    extras = tuple(map(canonicalize_name, sorted(requirement.extras)))
+    asked = Component(name=name, spelled=requirement.name, version=requirement.specifier, extras=extras)
+    components = (*plan.components, asked)
+    plan = replace(plan, components=components, roots=tuple(map(root_of, components)))
+    with Resolver(plan, workshop, progress) as resolver:
+        answer = resolver.resolve()
+        if isinstance(answer, Resolution):
+            return answer
+        return _Case(project, answer, resolver, (asked,)).findings(workshop, progress)
+
+
+def with_repairs(
+    findings: Sequence[Finding], project: Project, target: Target, *, workshop: Workshop, progress: Progress
+) -> tuple[Finding, ...]:
+    """Return findings of the matrix, each with the changes of one line that were seen to help.
+
+    Where no index can be asked, those that satisfy the matrix.
+    """
+    manifest = project.manifest
+    components = fill_partners(manifest.components_for(target.name), facts=project.facts, places=manifest.places)
+    scene = Scene(target=target, components=components)
+    told = [(finding, _reason_of(finding, project, components)) for finding in findings]
+    with Trials(
+        project, target.name, workshop=workshop, progress=progress, until=time.monotonic() + _PATIENCE, preferences={}
+    ) as trials:
+        repaired = _all_repaired(told, scene, trials)
+        if all(finding.repairs for finding in repaired) or trials.engine_failed:
+            return repaired
+        return _all_repaired([*told, *_beyond(told, trials)], scene, trials)
+
+
+def _beyond(told: Sequence[_Told], trials: Trials) -> list[_Told]:
+    """Return what an engine still has against the manifest once the matrix's findings are settled."""
+    changes, set_aside = taken_away(reason for _, reason in told)
+    try:
+        plan = trials.plan(changes, without_rules=set_aside)
+        found = trials.solve(plan)
+        if not isinstance(found, Conflict):
+            return []
+        return _Case(trials.project, found, trials.resolver_for(plan), ()).told(trials)
+    except (ManifestError, IncompatibleError, UpstreamError, EngineError, Unanswered):
+        return []  # the matrix's findings stand by themselves
+
+
+def _all_repaired(told: Sequence[_Told], scene: Scene, trials: Trials) -> tuple[Finding, ...]:
+    """Return findings with the repairs of their reasons, those that point at no line or have no remedy as they are."""
+    return tuple(
+        _repaired(finding, find_repairs(reason, _others(reason, told), scene=scene, trials=trials))
+        if finding.code in _REPAIRABLE
+        else finding
+        for finding, reason in told
+    )
+
+
+def _reason_of(finding: Finding, project: Project, components: Sequence[Component]) -> Reason:
+    """Return the lines that a finding of the matrix points at, and the clauses that it tells of."""
+    address = _torch_address(project, components)
+    notes = frozenset(finding.notes)
+    clauses = tuple(
+        clause
+        for rule in project.matrix.rules.values()
+        for clause in rule.clauses()
+        if finding.code == "S201" and rule_note(rule, clause) in notes
+    )
+    pointed = [line_at(place, address=address) for place in finding.places]
+    return Reason(lines=_with_address([line for line in pointed if line is not None], clauses, address), clauses=clauses)
+
+
+def _with_address(lines: Sequence[Line], clauses: Sequence[Clause], address: AddressLine | None) -> tuple[Line, ...]:
+    """Return lines, and the address of torch's index too where the CUDA of torch's build is at issue."""
+    built = any(condition.name == TORCH_CUDA for clause in clauses for condition in clause.conditions)
+    return tuple(dict.fromkeys((*lines, address) if built and address is not None else lines))
+
+
+def _torch_address(project: Project, components: Sequence[Component]) -> AddressLine | None:
+    """Return the address of torch's index, if that says which builds are there."""
+    own = {component.name: component.index for component in components if component.index is not None}
+    name = index_of(canonicalize_name("torch"), own=own, routes=routes_of(project.manifest))
+    index = project.manifest.indexes.get(name or "")
+    return AddressLine(index.name) if index is not None and index.url and label_of_index(index.url) else None
+
+
+class _Case:
+    """One conflict that an engine found, the view that it saw, and what the question was about."""
+
+    def __init__(self, project: Project, conflict: Conflict, resolver: Resolver, asked: tuple[Component, ...]) -> None:
+        self._project = project
+        self._conflict = conflict
+        self._resolver = resolver
+        self._asked = asked
+        self._plan = conflict.session.plan
+        self._scene = Scene(target=self._plan.target, components=self._plan.components[: -len(asked) or None])
+
+    def findings(self, workshop: Workshop, progress: Progress) -> tuple[Finding, ...]:
+        """Return what is in the way, with repairs; if an index or the engine fails meanwhile, what is known already."""
+        with Trials(
+            self._project,
+            self._plan.target.name,
+            workshop=workshop,
+            progress=progress,
+            until=time.monotonic() + _PATIENCE,
+            preferences=self._plan.preferences,
+            asked=self._asked,
+        ) as trials:
+            trials.adopt(self._resolver, self._plan)
+            try:
+                return _all_repaired(self.told(trials), self._scene, trials)
+            except (UpstreamError, EngineError, Unanswered):
+                self._conflict.session.show(self._plan)
+                return (self._in_engines_words(),)
+
+    def told(self, trials: Trials) -> list[_Told]:
+        """Return what is in the way: components that cannot be had, else the cores. Raises UpstreamError and EngineError."""
+        places = self._project.manifest.places
+        by_itself = component_findings(self._conflict, resolver=self._resolver, places=places)
+        if by_itself:
+            return [self._by_itself(component, finding) for component, finding in by_itself]
+        return sorted((self._telling(core, trials) for core in self._cores(trials)), key=_first_line)
+
+    def _by_itself(self, component: Component, finding: Finding) -> _Told:
+        """Return a finding about one component with the lines that may help: a question has none in the manifest."""
+        if component in self._asked:
+            return replace(finding, places=()), Reason(lines=())
+        python = any("Python" in note for note in finding.notes)
+        line = VersionLine(component.name)
+        return finding, Reason(lines=(line, TargetLine("python")) if python else (line,))
+
+    def _in_engines_words(self) -> Finding:
+        matrix, places = self._project.matrix, self._project.manifest.places
+        return told_by_engine(self._conflict, resolver=self._resolver, matrix=matrix, places=places)
+
+    def _cores(self, trials: Trials) -> list[Core[Member]]:
+        """Return a minimal core, those that have nothing of it, and those that share a line with it."""
+        stack, text = self._stack(), self._conflict.text
+        found = [self._core(stack, text, trials)]
+        with suppress(Unanswered):  # what was found until now is true
+            rest = self._more_cores(stack.without(found[0].members), found, trials)
+            for member in found[0].members:
+                if not isinstance(member, InForce):
+                    self._more_cores(rest.keeping(found[0].members).without({member}), found, trials)
+        return found
+
+    def _more_cores(self, rest: Stack, found: list[Core[Member]], trials: Trials) -> Stack:
+        """Find cores until none is left, and return what then remains of the stack."""
+        while len(found) < _MOST_CORES:
+            answer = trials.solve(rest.only(rest.whole(rest.units())))
+            if not isinstance(answer, Conflict):
+                break
+            core = self._core(rest, answer.text, trials)
+            rest = rest.without(core.members)
+            found.append(core)
+        return rest
+
+    def _stack(self) -> Stack:
+        plan = self._plan
+        clauses = acting(self._project.matrix.clauses(), plan.target.virtual_versions())
+        return Stack(
+            plan=replace(plan, components=self._scene.components),
+            clauses=tuple(clauses),
+            builds=self._project.matrix.builds,
+            asked=self._asked,
+        )
+
+    def _core(self, stack: Stack, text: str, trials: Trials) -> Core[Member]:
+        return find_core(
+            stack, lambda plan: not isinstance(trials.solve(plan), Conflict), suspects=self._suspects(stack, named_in(text))
+        )
+
+    def _suspects(self, stack: Stack, words: set[str]) -> list[Member]:
+        """Return the components that an engine's words name, and the clauses of which they name every project."""
+        components: list[Member] = [ComponentLine(each.name) for each in stack.plan.components if each.name in words]
+        clauses = (n for n, clause in enumerate(stack.clauses) if words.issuperset(_projects(clause)))
+        return [*components, *map(InForce, clauses)]
+
+    def _telling(self, core: Core[Member], trials: Trials) -> tuple[Finding, Reason]:
+        """Return what a core is in the manifest's words, and what can be changed about it."""
+        stack, target, places = self._stack(), self._plan.target, self._project.manifest.places
+        clauses = tuple(stack.clauses[member.clause] for member in core.members if isinstance(member, InForce))
+        own: list[Line] = [member for member in core.members if not isinstance(member, InForce)]
+        lines = [*own, *target_lines(clauses, target=target, places=places)]
+        stand = (place_of(line, components=self._scene.components, target=target, places=places) for line in lines)
+        finding = Finding(
+            code="S305" if self._asked else "S301",
+            message=self._message(),
+            places=tuple(sorted(stand, key=lambda place: place.line or 0)),
+            notes=(
+                *sorted({rule_note(self._project.matrix.rules[clause.rule], clause) for clause in clauses}),
+                *self._links(stack, core, trials),
+                *(() if core.minimal else (_UNFINISHED,)),
+            ),
+            hint=_NO_REPAIR_BUT_WAIVING if clauses else _NO_REPAIR,
+        )
+        address = _torch_address(self._project, self._scene.components)
+        return finding, Reason(lines=_with_address(lines, clauses, address), clauses=clauses)
+
+    def _message(self) -> str:
+        target = f"target `{self._plan.target.name}`"
+        asked = ", ".join(f"`{component.spelled}{component.version}`" for component in self._asked)
+        return f"{asked} does not go together with the rest of {target}" if asked else f"no versions satisfy {target}"
+
+    def _links(self, stack: Stack, core: Core[Member], trials: Trials) -> list[str]:
+        """Return what ties the core together, as the releases of a view of the core alone say; else in the engine's words."""
+        present = (ComponentLine(member.name) for member in core.members if not isinstance(member, InForce))
+        try:
+            found = trials.solve(stack.only(frozenset((*core.members, *present))))
+        except Unanswered:
+            return []
+        session = self._conflict.session
+        links = find_links(session)
+        named = [session.projects[name] for name in sorted(links.names) if name in session.projects]
+        words = engine_lines(found) if isinstance(found, Conflict) and not links.complete else ()
+        return [*links.lines, *words, *absent_lines(named, self._resolver), *left_out_lines(named, session)]
+
+
+def _projects(clause: Clause) -> Iterator[str]:
+    for condition in clause.conditions:
+        if condition.name == TORCH_CUDA:
+            yield "torch"
+        elif not is_virtual(condition.name):
+            yield condition.name
+
+
+def _first_line(told: _Told) -> int:
+    finding, _ = told
+    return finding.places[0].line or 0 if finding.places else 0
+
+
+def _others(reason: Reason, told: Sequence[_Told]) -> list[Reason]:
+    return [other for _, other in told if other != reason]
+
+
+def _repaired(finding: Finding, found: Repaired) -> Finding:
+    if not found.repairs:
+        return finding
+    hint = _WHOLE if found.whole and found.by_engine else _BY_MATRIX if found.whole else _PART
+    return replace(finding, repairs=found.repairs, hint=hint)
+
+
+_WHOLE = "any one of these makes it solvable"
+_BY_MATRIX = "any one of these satisfies the matrix; no index could be asked whether anything else is in the way"
+_PART = "any one of these settles this conflict; the others that are told need a change too"
+_NO_REPAIR = "no change of a single line was found that makes it solvable: change more than one of these"
+_NO_REPAIR_BUT_WAIVING = f"{_NO_REPAIR}, or waive a rule that does not apply to this project under `[matrix] waive`"
+_UNFINISHED = "the search for the smallest reason took too long and was stopped: not all of these lines may be needed"
