@@ -86,9 +86,13 @@ def _rule(
 
 
 def _torch_driver(cudas: Sequence[CudaFacts]) -> Rule:
-    arms = [
-        Arm(when=(_at(_BUILD, row.cuda),), requires=(_within(_DRIVER, f">={row.runs}"),), source=row.source) for row in cudas
-    ]
+    arms = []
+    for runs, run in groupby(cudas, key=lambda row: row.runs):
+        first, *rest = run
+        last = rest[-1] if rest else first
+        arms.append(
+            Arm(when=(_between(_BUILD, first.cuda, last.cuda),), requires=(_within(_DRIVER, f">={runs}"),), source=last.source)
+        )
     because = "a driver runs the CUDA of its own time and before, and later ones of the same major from this branch on"
     return _rule("torch-driver", arms, because, table="cuda", rows=cudas)
 
@@ -206,17 +210,23 @@ def _flash_attn_torch(rows: Sequence[FlashAttnFacts]) -> Rule:
 def _needs(name: ProjectName, rows: Sequence[NeedsFacts]) -> Iterator[Rule]:
     """Yield one rule per project that only extras bound, and one on torch; all else their own metadata enforces already."""
     for other in sorted({_TORCH, *(project for row in rows for project in row.optional)}):
-        bounding = [row for row in rows if other in row.requires and str(row.requires[other])]
-        arms = [
-            Arm(
-                when=(_between(name, row.first, row.last),),
-                requires=(_within(ProjectName(other), spelled(row.requires[other])),),
-                source=row.source,
-            )
-            for row in bounding
-        ]
+        bounding = [row for row in rows if str(row.requires.get(other, ""))]
         because = f"{name}'s own metadata says so, in part in extras, which bind only those who ask for them"
-        yield _rule(f"{name}-{other}", arms, because, table=name, rows=bounding)
+        yield _rule(f"{name}-{other}", _runs(name, ProjectName(other), rows), because, table=name, rows=bounding)
+
+
+def _runs(name: ProjectName, other: ProjectName, rows: Sequence[NeedsFacts]) -> Iterator[Arm]:
+    """Yield one arm per run of rows that bound `other` alike."""
+    for specifiers, run in groupby(rows, key=lambda row: spelled(row.requires.get(other, _ANY))):
+        first, *rest = run
+        last = rest[-1] if rest else first
+        if specifiers:
+            yield Arm(
+                when=(_between(name, first.first, last.last),), requires=(_within(other, specifiers),), source=last.source
+            )
+
+
+_ANY = SpecifierSet()
 
 
 def _at(name: ProjectName, version: Version) -> Condition:
