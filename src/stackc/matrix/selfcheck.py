@@ -161,11 +161,11 @@ def _breaks(rule: Rule, case: Case, builds: Builds) -> bool:
 
 
 def _disagreeing(rule: Rule, number: int, case: Case) -> Finding:
-    said, found = ("breaks", "keeps") if case.broken else ("keeps", "breaks")
+    said, found = ("break", "keep") if case.broken else ("keep", "break")
     pins = joined(f"`{name} {version}`" for name, version in case.pins.items())
     return Finding(
         code="S171",
-        message=f"case {number} of rule `{rule.id}` says that {pins} {said} the rule, and it {found} it",
+        message=f"case {number} of rule `{rule.id}` says that the pins {pins} {said} it, and they {found} it",
         places=(rule.place,),
         notes=tuple(f"rule {rule.id}: {named(arm.when)} needs {named(arm.requires)}" for arm in rule.arms),
         hint="correct the case or the rule, whichever is wrong",

@@ -265,7 +265,7 @@ def test_a_case_comes_out_otherwise() -> None:
     assert check(rule("r", "scipy<1.13", "numpy<2", more=more)) == (
         Finding(
             code="S171",
-            message="case 1 of rule `r` says that `scipy 1.13.0` and `numpy 2.0.0` breaks the rule, and it keeps it",
+            message="case 1 of rule `r` says that the pins `scipy 1.13.0` and `numpy 2.0.0` break it, and they keep it",
             places=(place(0, 1),),
             notes=("rule r: scipy<1.13 needs numpy<2",),
             hint="correct the case or the rule, whichever is wrong",
