@@ -208,11 +208,16 @@ def _flash_attn_torch(rows: Sequence[FlashAttnFacts]) -> Rule:
 
 
 def _needs(name: ProjectName, rows: Sequence[NeedsFacts]) -> Iterator[Rule]:
-    """Yield one rule per project that only extras bound, and one on torch; all else their own metadata enforces already."""
+    """Yield one rule per project that only extras bound, and one on torch; all else their own metadata enforces already.
+
+    What an extra asks for is a recommendation to all others: such a rule only warns.
+    """
     for other in sorted({_TORCH, *(project for row in rows for project in row.optional)}):
         bounding = [row for row in rows if str(row.requires.get(other, ""))]
-        because = f"{name}'s own metadata says so, in part in extras, which bind only those who ask for them"
-        yield _rule(f"{name}-{other}", _runs(name, ProjectName(other), rows), because, table=name, rows=bounding)
+        optional = any(other in row.optional for row in rows)
+        because = f"{name} says so in an extra, which binds only those who ask for it" if optional else f"{name} says so itself"
+        arms = _runs(name, ProjectName(other), rows)
+        yield _rule(f"{name}-{other}", arms, because, table=name, rows=bounding, warning=optional)
 
 
 def _runs(name: ProjectName, other: ProjectName, rows: Sequence[NeedsFacts]) -> Iterator[Arm]:
