@@ -24,7 +24,7 @@ __all__ = ["ListingError", "Release", "Wheel", "listed", "minors_of"]
 
 _INTERPRETER = re.compile(r"(cp|py)(\d)(\d*)")
 _LINUX = re.compile(r"(many)?linux(_\d+_\d+|\d+)?_x86_64")
-_USUAL = Version("3.11")
+_USUAL = "3.11"
 
 
 class ListingError(Exception):
@@ -32,10 +32,21 @@ class ListingError(Exception):
 
 
 class Wheel(Struct, frozen=True):
-    """One wheel that Linux on x86_64 can install, and the minor versions of CPython that it serves."""
+    """One wheel that Linux on x86_64 can install, the minor versions of CPython that it serves, and its build number."""
 
     file: FileRow
     pythons: tuple[str, ...]
+    build: int = 0
+
+
+class _File(Struct, frozen=True):
+    """A listed file, and what its name says; an sdist has no tags."""
+
+    row: FileRow
+    project: NormalizedName
+    version: Version
+    tags: frozenset[Tag] = frozenset()
+    build: int = 0
 
 
 class Release(Struct, frozen=True, kw_only=True):
@@ -60,39 +71,36 @@ def listed(project: NormalizedName, rows: Iterable[FileRow], *, minors: Iterable
     ListingError where the page gives no moment of upload (PEP 700).
     """
     known = sorted(minors, key=Version)
-    files: dict[Version, list[tuple[FileRow, frozenset[Tag]]]] = {}
-    for row in rows:
-        named = _named(row.filename)
-        if named is not None and named[0] == project and not named[1].is_prerelease:
-            files.setdefault(named[1], []).append((row, named[2]))
-    return [_release(project, version, files[version], known) for version in sorted(files)]
+    releases: dict[Version, list[_File]] = {}
+    for file in filter(None, map(_named, rows)):
+        if file.project == project and not file.version.is_prerelease:
+            releases.setdefault(file.version, []).append(file)
+    return [_release(project, version, releases[version], known) for version in sorted(releases)]
 
 
 def minors_of(rows: Iterable[FileRow]) -> frozenset[str]:
     """Return the minor versions of CPython 3 that a page has wheels for, by their tags."""
-    found = {_minor(tag.interpreter) for row in rows if (named := _named(row.filename)) for tag in named[2]}
+    found = {_minor(tag.interpreter) for file in filter(None, map(_named, rows)) for tag in file.tags}
     return frozenset(minor for minor in found if minor is not None and minor.startswith("3."))
 
 
-def _named(filename: str) -> tuple[NormalizedName, Version, frozenset[Tag]] | None:
-    """Return what a file name says, without tags that of an sdist; None for what is neither."""
+def _named(row: FileRow) -> _File | None:
+    """Return a file with what its name says; None for what is neither a wheel nor an sdist."""
     try:
-        if filename.endswith(".whl"):
-            project, version, _, tags = parse_wheel_filename(filename)
-            return project, version, tags
-        return (*parse_sdist_filename(filename), frozenset())
+        if row.filename.endswith(".whl"):
+            project, version, build, tags = parse_wheel_filename(row.filename)
+            return _File(row, project, version, tags, build[0] if build else 0)
+        return _File(row, *parse_sdist_filename(row.filename))
     except (InvalidWheelFilename, InvalidSdistFilename):
         return None
 
 
-def _release(
-    project: NormalizedName, version: Version, files: list[tuple[FileRow, frozenset[Tag]]], known: list[str]
-) -> Release:
-    moments = [row.upload_time for row, _ in files if row.upload_time is not None]
+def _release(project: NormalizedName, version: Version, files: list[_File], known: list[str]) -> Release:
+    moments = [file.row.upload_time for file in files if file.row.upload_time is not None]
     if not moments:
         raise ListingError(f"the index does not say when {project} {version} was uploaded")
-    good = [(row, tags) for row, tags in files if row.yanked is False]
-    wheels = [Wheel(row, pythons) for row, tags in good if (pythons := _served(row, tags, known))]
+    good = [file for file in files if file.row.yanked is False]
+    wheels = [Wheel(file.row, pythons, file.build) for file in good if (pythons := _served(file, known))]
     return Release(
         project=project,
         version=version,
@@ -102,14 +110,17 @@ def _release(
     )
 
 
-def _reading_order(wheel: Wheel) -> tuple[bool, Version, str]:
-    """Put the wheel for a usual Python first: those for all Pythons mostly say the same, and one has to be chosen."""
-    return str(_USUAL) not in wheel.pythons, Version(wheel.pythons[0]), wheel.file.filename
+def _reading_order(wheel: Wheel) -> tuple[bool, Version, int, str]:
+    """Put the wheel for a usual Python first: those for all Pythons mostly say the same, and one has to be chosen.
+
+    Of several builds of it, the last goes first, as installers have it.
+    """
+    return _USUAL not in wheel.pythons, Version(wheel.pythons[0]), -wheel.build, wheel.file.filename
 
 
-def _served(row: FileRow, tags: frozenset[Tag], known: list[str]) -> tuple[str, ...]:
-    fitting = [tag for tag in tags if tag.platform == "any" or _LINUX.fullmatch(tag.platform)]
-    return tuple(sorted({minor for tag in fitting for minor in _minors(tag, row, known)}, key=Version))
+def _served(file: _File, known: list[str]) -> tuple[str, ...]:
+    fitting = [tag for tag in file.tags if tag.platform == "any" or _LINUX.fullmatch(tag.platform)]
+    return tuple(sorted({minor for tag in fitting for minor in _minors(tag, file.row, known)}, key=Version))
 
 
 def _minors(tag: Tag, row: FileRow, known: list[str]) -> Iterator[str]:

@@ -76,7 +76,7 @@ def _needs(old: list[NeedsFacts], new: Mapping[Version, Reading | Unread], note:
             yield _Release(version, needs_of(now), now)
             continue
         run = next((row for row in old if row.first <= version <= row.last), None)
-        _say_unread(version, now, note, known=run is not None)
+        _say_unread(version, now, note, known=version in ends if now.reason == YANKED else run is not None)
         if run is not None and now.reason != YANKED:
             yield _Release(version, Needs(run.requires, run.optional), run)
 

@@ -69,6 +69,12 @@ def test_the_wheel_for_python_3_11_is_read_first_and_then_the_one_for_the_oldest
     assert [wheel.pythons[0] for wheel in release.wheels] == ["3.11", "3.9", "3.10", "3.13"]
 
 
+def test_of_several_builds_of_a_wheel_the_last_is_read_first() -> None:
+    page = [row(f"torch-1{build}-cp311-cp311-manylinux1_x86_64.whl") for build in ("", "-10", "-2")]
+    (release,) = listed(TORCH, page, minors=())
+    assert [wheel.build for wheel in release.wheels] == [10, 2, 0]
+
+
 def test_a_release_is_yanked_when_all_its_files_are() -> None:
     page = [
         row("torch-1.0-cp311-cp311-manylinux1_x86_64.whl", yanked="broken"),

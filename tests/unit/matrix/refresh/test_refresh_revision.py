@@ -140,3 +140,11 @@ def test_a_yanked_release_at_the_end_of_a_run_shortens_it() -> None:
         [("1.0", "1.0", ">=1", "METADATA of trl-1.0.whl", TODAY)],
         ["1.1 is removed: it is yanked", "1.0 to 1.0 changed: source was METADATA of trl-1.1.whl, last was 1.1"],
     )
+
+
+def test_a_yanked_release_within_a_run_is_not_told() -> None:
+    old = [run("1.0", "1.2", ">=1")]
+    assert runs(old, {"1.0": ">=1", "1.1": Unread(YANKED), "1.2": ">=1"}) == (
+        [("1.0", "1.2", ">=1", "METADATA of trl-1.2.whl", BEFORE)],
+        [],
+    )
