@@ -16,9 +16,9 @@ from stackc.layout import LOCK, lock_folder
 from stackc.lock.model import Engine, Lock, Package
 from stackc.lock.routing import index_of
 from stackc.manifest.model import Component, Manifest
-from stackc.matrix.bases import resolve_target
+from stackc.matrix.bases import check_base, resolve_target
 from stackc.matrix.builds import label_of_index
-from stackc.matrix.check import check_stack
+from stackc.matrix.check import check_pins, check_stack
 from stackc.matrix.partners import fill_partners
 from stackc.plan import Plan, make_plan, routes_of
 from stackc.project import Project
@@ -69,7 +69,8 @@ def compile_target(name: str, project: Project, *, workshop: Workshop, progress:
         found = with_repairs(error.findings, project, target, workshop=workshop, progress=progress)
         raise IncompatibleError(found) from None
     if previous is not None and not options.upgrade and is_current(folder, project.digests):
-        return Compiled(target=name, lock=previous, previous=previous, how="current", written=False, warnings=warnings)
+        told = _warnings(previous, warnings, plan, project)
+        return Compiled(target=name, lock=previous, previous=previous, how="current", written=False, warnings=told)
     kept = _kept(previous, project, plan, workshop) if previous is not None and not options.upgrade else None
     made = kept or _resolved(project, plan, workshop=workshop, progress=progress)
     return Compiled(
@@ -78,8 +79,16 @@ def compile_target(name: str, project: Project, *, workshop: Workshop, progress:
         previous=previous,
         how="resolved" if kept is None else "rendered",
         written=made.differs_from(folder) if options.dry_run else made.write(folder),
-        warnings=warnings,
+        warnings=_warnings(made.lock, warnings, plan, project),
     )
+
+
+def _warnings(lock: Lock, planned: tuple[Finding, ...], plan: Plan, project: Project) -> tuple[Finding, ...]:
+    """Return the warnings about the manifest, and those about the pins that are not the same rule's again."""
+    told = {finding.notes[:1] for finding in planned}
+    pins = {str(package.name): package.version for package in lock.packages}
+    found = check_pins(pins, target=plan.target, matrix=project.matrix)
+    return (*planned, *(finding for finding in found if finding.notes[:1] not in told))
 
 
 def _kept(previous: Lock, project: Project, plan: Plan, workshop: Workshop) -> LockSet | None:
@@ -110,14 +119,18 @@ def plan_target(project: Project, target: Target, *, previous: Lock | None) -> t
     """Return the plan for a target and the matrix's warnings. Raises ManifestError and IncompatibleError."""
     manifest = project.manifest
     components = fill_partners(manifest.components_for(target.name), facts=project.facts, places=manifest.places)
-    findings = check_stack(
-        components,
-        target=target,
-        matrix=project.matrix,
-        facts=project.facts,
-        policy=manifest.policy,
-        places=manifest.places,
-        torch_label=_torch_label(manifest, components),
+    facts, policy, places = project.facts, manifest.policy, manifest.places
+    findings = (
+        *check_base(manifest.targets[target.name], facts=facts, policy=policy, places=places),
+        *check_stack(
+            components,
+            target=target,
+            matrix=project.matrix,
+            facts=facts,
+            policy=policy,
+            places=places,
+            torch_label=_torch_label(manifest, components),
+        ),
     )
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:

@@ -85,9 +85,16 @@ def _broken_by_pins(rule: Rule, clause: Clause, known: Mapping[str, Iterable[Ver
         message=f"the pins {joined(pins)} break rule `{rule.id}`",
         places=(rule.place,),
         notes=(rule_note(rule, clause),),
-        hint="compile again; if the rule does not apply to this project, waive it under `[matrix] waive`",
+        hint=_HINTS[rule.severity],
         severity=rule.severity,
     )
+
+
+_WAIVE = "if the rule does not apply to this project, waive it under `[matrix] waive`"
+_HINTS = {
+    "error": f"compile again; {_WAIVE}",
+    "warning": f"bound one of them in stack.toml; {_WAIVE}",
+}
 
 
 def _check_rule(rule: Rule, stack: _Stack, policy: Policy) -> list[Finding]:

@@ -152,13 +152,15 @@ def _numbers(capabilities: Iterable[str]) -> list[int]:
 def _bitsandbytes_cuda(facts: Facts) -> Rule:
     rows = list(facts.bitsandbytes.values())
     arms = []
-    for (versions, loose), run in groupby(rows, key=lambda row: (row.cuda, _loose(row, facts))):
+    for (versions, match), run in groupby(rows, key=lambda row: (row.cuda, _match(row, facts))):
+        if match is None:
+            continue
         first, *rest = run
         last = rest[-1] if rest else first
         arms.append(
             Arm(
                 when=(_between(_BITSANDBYTES, first.version, last.version),),
-                requires=(_one_of(_BUILD, _majors(versions) if loose else versions),),
+                requires=(_one_of(_BUILD, _majors(versions) if match == "major" else versions),),
                 source=last.source,
             )
         )
@@ -166,11 +168,15 @@ def _bitsandbytes_cuda(facts: Facts) -> Rule:
     return _rule("bitsandbytes-cuda", arms, because, table="bitsandbytes", rows=rows, complete=True)
 
 
-def _loose(row: BitsandbytesFacts, facts: Facts) -> bool:
-    """Say whether this release takes the library of another CUDA with the same major number."""
-    return any(
-        each.match == "major" and each.first <= row.version and (each.last is None or row.version <= each.last)
-        for each in facts.selections
+def _match(row: BitsandbytesFacts, facts: Facts) -> str | None:
+    """Return how this release chooses among its libraries, None for an old one that does not look at torch's CUDA."""
+    return next(
+        (
+            each.match
+            for each in facts.selections
+            if each.first <= row.version and (each.last is None or row.version <= each.last)
+        ),
+        None,
     )
 
 
