@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from packaging.version import Version
 
+from stackc.cli.columns import in_columns
 from stackc.cli.report import safe
 from stackc.lookup.listing import Listing, TableNote
 from stackc.lookup.page import Cell, Entry, KnownFact, Page, Table, TrialSeen
@@ -48,7 +49,7 @@ def page_text(page: Page, *, width: int) -> str:
 
 def list_text(listing: Listing, *, width: int) -> str:
     """Return the text of the list of rules and tables, each line with a newline."""
-    lines = [*_listed_rules(listing.rules, width), *_listed_tables(listing.tables)]
+    lines = [*_listed_rules(listing.rules, width), *_listed_tables(listing.tables, width)]
     return "".join(f"{safe(line).rstrip()}\n" for line in lines)
 
 
@@ -94,30 +95,16 @@ def _fact_lines(facts: Sequence[KnownFact], sources: _Sources, width: int) -> It
 
 
 def _table_lines(table: Table, sources: _Sources, width: int) -> Iterator[str]:
-    """Yield a table as rich lays it out: lists fold, all else stays whole."""
-    from rich.console import Console
-    from rich.table import Table as Layout
-    from rich.text import Text
-
     columns = list(dict.fromkeys(key for row in table.rows for key, cell in row.cells.items() if cell))
     sourced = len(table.rows) <= _MOST_SOURCED
     doubtful = any(row.status != "verified" for row in table.rows)
-    layout = Layout(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
-    for key in columns:
-        words = [word for row in table.rows for word in _in_table(key, row.cells.get(key)).split(" ")]
-        layout.add_column(_HEADINGS.get(key, key), min_width=max(map(len, words)), no_wrap=not _folds(key, table))
-    if doubtful:
-        layout.add_column("status", no_wrap=True)
-    if sourced:
-        layout.add_column("source", no_wrap=True)
+    headings = [_HEADINGS.get(key, key) for key in columns] + ["status"] * doubtful + ["source"] * sourced
+    rows = [headings]
     for row in table.rows:
         cells = [_in_table(key, row.cells.get(key)) for key in columns]
-        cells += [row.status] * doubtful + ([sources.mark(row.source)] if sourced else [])
-        layout.add_row(*map(Text, cells))
-    console = Console(width=width - 2, color_system=None, force_terminal=False)
-    with console.capture() as captured:
-        console.print(layout)
-    yield from (f"  {line.rstrip()}" for line in captured.get().splitlines())
+        rows.append(cells + [row.status] * doubtful + ([sources.mark(row.source)] if sourced else []))
+    folding = [_folds(key, table) for key in columns] + [False] * (doubtful + sourced)
+    yield from (f"  {line}" for line in in_columns(rows, width=width - 2, folding=folding))
     if not sourced:
         yield "  (--format json gives the source of each row)"
 
@@ -179,13 +166,13 @@ def _listed_rules(entries: Sequence[Entry], width: int) -> Iterator[str]:
     yield f"{len(entries)} rules: {tried} proved by running, {derived} from facts, {waived} waived"
 
 
-def _listed_tables(tables: Sequence[TableNote]) -> Iterator[str]:
-    headings = ("table of facts", "rows", "newest", "read")
-    rows = [(table.name, str(table.rows), table.newest or "", table.date.isoformat() if table.date else "") for table in tables]
-    widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(4)]
+def _listed_tables(tables: Sequence[TableNote], width: int) -> Iterator[str]:
+    rows = [("table of facts", "rows", "newest", "read")]
+    rows += [
+        (table.name, str(table.rows), table.newest or "", table.date.isoformat() if table.date else "") for table in tables
+    ]
     yield ""
-    for row in (headings, *rows):
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+    yield from in_columns(rows, width=width, folding=[False] * 4)
 
 
 def _standing(entry: Entry) -> str:
