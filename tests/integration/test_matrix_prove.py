@@ -13,6 +13,8 @@ import pytest
 from stackc.cli.matrix_prove import prove_rules
 from stackc.errors import Finding, UsageError
 from stackc.evidence.record import load_proofs
+from stackc.matrix.derive import derived_rules
+from stackc.matrix.facts import Facts
 from support.index_server import IndexServer, Site, serving
 from support.universe import Release, publish, publish_wheels
 
@@ -220,3 +222,11 @@ def test_an_unknown_rule_is_refused_before_anything_runs(manifest: Path, environ
         Finding(code="S240", message="there is no rule `app-bas`", hint="did you mean `app-base1`?"),
         Finding(code="S240", message="there is no rule `zzz`", hint="`stackc matrix list` shows the rules"),
     )
+
+
+def test_without_a_manifest_the_builtin_rules_are_meant_those_of_tables_too(
+    environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    derived = next(rule for rule in derived_rules(Facts.load()) if rule.probe is None)
+    assert prove_rules((derived.id,), manifest=None, environment=environment, store=None) == 1
+    assert f"error[S241]: rule `{derived.id}` has no probe" in capsys.readouterr().err

@@ -23,6 +23,8 @@ from stackc.evidence.proof import Proof, Trial
 from stackc.evidence.prover import CannotRun, Prover
 from stackc.evidence.record import store_proofs
 from stackc.evidence.trial import Bench
+from stackc.matrix.derive import derived_rules
+from stackc.matrix.facts import Facts
 from stackc.matrix.load import load_builtin
 from stackc.matrix.model import Rule
 from stackc.matrix.wording import joined
@@ -63,7 +65,7 @@ def prove_rules(rules: tuple[str, ...], *, manifest: Path | None, environment: M
 def _known(manifest: Path | None, today: dt.date) -> Mapping[str, Rule]:
     if manifest is not None:
         return load_project(manifest, today=today).matrix.rules
-    return {packed.rule.id: packed.rule for packed in load_builtin()}
+    return {rule.id: rule for rule in (*(packed.rule for packed in load_builtin()), *derived_rules(Facts.load()))}
 
 
 def _chosen(names: Sequence[str], known: Mapping[str, Rule]) -> list[Rule]:
