@@ -33,7 +33,7 @@ _LABELS: Mapping[str, str] = {
     "ships": "ships with",
     "system-python": "system Python",
 }
-_HEADINGS: Mapping[str, str] = {**_LABELS, "pypi-cuda": "pypi"}
+_HEADINGS: Mapping[str, str] = {**_LABELS, "pypi-cuda": "pypi", "variants": "builds"}
 _MOST_SOURCED = 12
 """A table of more rows shows no source per row: they would bury it. JSON has them."""
 

@@ -14,8 +14,8 @@ from stackc.matrix.wording import named
 
 __all__ = ["Subject", "entry_of", "proved", "rule_page", "touching"]
 
-Subject = Mapping[str, Sequence[Version]]
-"""What is looked up: versions by project, real or virtual; a project without versions stands for all that it may have."""
+Subject = Mapping[str, Sequence[Version] | None]
+"""What is looked up: versions by project, real or virtual; None stands for all that it may have, an empty list for none."""
 
 
 _MOST_SOURCES = 3
@@ -96,11 +96,11 @@ def _touches(arm: Arm, subject: Subject) -> bool:
 def _admits(condition: Condition, subject: Subject) -> bool:
     """Say whether a condition can hold for the subject: it is about something else, or one of the versions is in its range."""
     versions = subject.get(condition.name)
-    return not versions or any(condition.holds(version) for version in versions)
+    return versions is None or any(condition.holds(version) for version in versions)
 
 
 def _refuses(condition: Condition, subject: Subject) -> bool:
-    versions = subject.get(condition.name)
-    if versions is None:
+    if condition.name not in subject:
         return False
-    return not versions or any(not condition.holds(version) for version in versions)
+    versions = subject[condition.name]
+    return versions is None or any(not condition.holds(version) for version in versions)

@@ -39,7 +39,7 @@ def virtual_page(name: str, version: Version | None, known: Knowledge) -> Page:
         release=str(version) if version is not None else None,
         facts=tuple(_cuda_facts(version, known.facts)) if name in {"cuda", TORCH_CUDA} else (),
         tables=tuple(tables),
-        rules=touching({name: (version,) if version is not None else ()}, known),
+        rules=touching({name: (version,) if version is not None else None}, known),
     )
 
 

@@ -54,7 +54,7 @@ def release_page(name: str, version: Version, known: Knowledge) -> Page:
 def project_page(name: str, known: Knowledge) -> Page:
     """Return what is known of all releases of a real project."""
     rows = tuple(_releases(name, known.facts))
-    subject: Subject = {name: ()}
+    subject: Subject = {name: None}
     return Page(
         kind="project",
         name=name,

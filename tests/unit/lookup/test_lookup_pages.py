@@ -64,7 +64,7 @@ def test_a_torch_with_a_label_is_the_build_of_that_index() -> None:
     (says,) = rules("torch==2.5.1+cu121")["torch-driver"]
     assert says.endswith(" needs driver>=525")
     assert rows("torch==2.5.1+cpu", "builds") == []
-    assert "torch-driver" not in rules("torch==2.5.1+cpu")
+    assert {"torch-driver", "torch-sm"} & rules("torch==2.5.1+cpu").keys() == set()
 
 
 def test_the_rules_of_a_release_are_those_that_apply_or_refuse_it() -> None:
