@@ -26,7 +26,7 @@ from stackc.upstream.pages import Found, PageOutcome, PageSource, Unavailable
 from stackc.upstream.settings import NetworkSettings
 from stackc.upstream.transfers import Transfers
 from stackc.view.curate import Curation
-from stackc.view.rules import is_guard
+from stackc.view.rules import ViewRules, is_guard
 from stackc.view.server import LoopbackServer
 from stackc.view.session import ShownProject, ViewSession
 
@@ -70,10 +70,11 @@ class Resolution(Struct, frozen=True, kw_only=True):
 
 
 class Conflict(Struct, frozen=True):
-    """No solution: the engine's words, and the view that it saw, for whoever explains it."""
+    """No solution: the engine's words, the view that it saw, and the rules that were in force, for whoever explains it."""
 
     text: str
     session: ViewSession
+    rules: ViewRules
 
 
 class Resolver:
@@ -123,7 +124,7 @@ class Resolver:
         """
         self._pass_time(iter(meanwhile))
         answer = self._answer(until=None)
-        return self._resolution(answer) if isinstance(answer, Solved) else Conflict(answer.text, self.session)
+        return self._resolution(answer) if isinstance(answer, Solved) else Conflict(answer.text, self.session, self._plan.rules)
 
     def ask(self, plan: Plan, *, until: float | None = None) -> Mapping[NormalizedName, Version] | Conflict:
         """Return the pins for another plan, whose target has the same Python and platform and whose indexes are the same.
@@ -135,7 +136,7 @@ class Resolver:
         self._plan = plan
         self.session.show(plan)
         answer = self._answer(until=until)
-        return _pins(answer) if isinstance(answer, Solved) else Conflict(answer.text, self.session)
+        return _pins(answer) if isinstance(answer, Solved) else Conflict(answer.text, self.session, self._plan.rules)
 
     def _answer(self, *, until: float | None) -> Solved | Unsolvable:
         with self._serving() as url, self._running(url) as running:

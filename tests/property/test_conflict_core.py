@@ -38,7 +38,7 @@ def test_a_core_is_inconsistent_and_none_of_its_members_can_be_spared(
 ) -> None:
     oracle = Oracle(excluded)
 
-    core = minimal_core(members, oracle, suspects=suspects)
+    core = minimal_core(members, oracle, suspects=[suspects])
 
     found = frozenset(core.members)
     assert core == Core(tuple(member for member in members if member in found), minimal=True)
@@ -48,8 +48,8 @@ def test_a_core_is_inconsistent_and_none_of_its_members_can_be_spared(
 
 @given(universes, st.frozensets(st.sampled_from(MEMBERS)))
 def test_the_same_members_give_the_same_core(excluded: list[frozenset[str]], suspects: frozenset[str]) -> None:
-    first = minimal_core(MEMBERS, Oracle(excluded), suspects=suspects)
-    again = minimal_core(MEMBERS, Oracle(reversed(excluded)), suspects=suspects)
+    first = minimal_core(MEMBERS, Oracle(excluded), suspects=[suspects])
+    again = minimal_core(MEMBERS, Oracle(reversed(excluded)), suspects=[suspects])
 
     assert first == again
 
@@ -60,7 +60,7 @@ def test_no_question_is_asked_whose_answer_follows_from_others(
 ) -> None:
     oracle = Oracle(excluded)
 
-    minimal_core(MEMBERS, oracle, suspects=suspects)
+    minimal_core(MEMBERS, oracle, suspects=[suspects])
 
     for number, question in enumerate(oracle.asked):
         earlier = oracle.asked[:number]
@@ -85,7 +85,7 @@ def test_an_oracle_that_gives_up_leaves_the_best_core_so_far(excluded: list[froz
 def test_right_suspects_spare_nearly_all_questions(culprits: list[str]) -> None:
     oracle = Oracle([frozenset(culprits)])
 
-    core = minimal_core(MEMBERS, oracle, suspects=culprits)
+    core = minimal_core(MEMBERS, oracle, suspects=[frozenset(culprits)])
 
     assert set(core.members) == set(culprits)
     assert len(oracle.asked) <= 2 * len(culprits) + 1

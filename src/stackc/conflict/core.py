@@ -31,17 +31,19 @@ class Core(Struct, Generic[Member], frozen=True):
 
 
 def minimal_core(
-    members: Sequence[Member], consistent: Callable[[frozenset[Member]], bool], *, suspects: Iterable[Member] = ()
+    members: Sequence[Member],
+    consistent: Callable[[frozenset[Member]], bool],
+    *,
+    suspects: Iterable[frozenset[Member]] = (),
 ) -> Core[Member]:
     """Return a minimal core of `members`, which are inconsistent as a whole; where there are several, it is always the same.
 
-    The search begins with `suspects`, some of the members, and looks no further if they are a core among themselves.
+    The search looks first among each group of `suspects` in turn, and no further where one of them is inconsistent.
     """
     search = _Search(frozenset(members), consistent)
-    accused = frozenset(suspects)
     try:
-        among = [member for member in members if member in accused]
-        found = search.explain(frozenset(), among if among and not search.fits(accused) else list(members))
+        accused = next((group for group in suspects if group and not search.fits(group)), frozenset(members))
+        found = search.explain(frozenset(), [member for member in members if member in accused])
     except Unanswered:
         return Core(tuple(member for member in members if member in search.smallest), minimal=False)
     return Core(tuple(member for member in members if member in found), minimal=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from msgspec.structs import replace
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
 
 from stackc.compile import plan_target
 from stackc.conflict.absent import absent_lines, component_findings, left_out_lines
@@ -24,14 +25,14 @@ from stackc.lock.routing import index_of
 from stackc.manifest.model import Component
 from stackc.matrix.bases import resolve_target
 from stackc.matrix.builds import TORCH_CUDA, label_of_index
-from stackc.matrix.model import Clause, is_virtual
+from stackc.matrix.model import Clause
 from stackc.matrix.partners import fill_partners
 from stackc.matrix.wording import rule_note
 from stackc.plan import root_of, routes_of
 from stackc.project import Project
 from stackc.resolve import Conflict, Progress, Resolution, Resolver, Workshop
 from stackc.target import Target
-from stackc.view.rules import acting
+from stackc.view.rules import acting, real_names
 
 __all__ = ["explain_conflict", "explain_refusal", "with_repairs"]
 
@@ -39,6 +40,7 @@ _PATIENCE = 15.0
 _MOST_CORES = 3
 _REPAIRABLE = frozenset({"S201", "S202", "S204", "S301", "S303", "S305"})
 _Told = tuple[Finding, Reason]
+_Demanded = tuple[NormalizedName, SpecifierSet]
 
 
 def explain_conflict(
@@ -150,6 +152,7 @@ class _Case:
         self._resolver = resolver
         self._asked = asked
         self._plan = conflict.session.plan
+        self._cores: list[Core[Member]] = []
         self._scene = Scene(target=self._plan.target, components=self._plan.components[: -len(asked) or None])
 
     def findings(self, workshop: Workshop, progress: Progress) -> tuple[Finding, ...]:
@@ -165,7 +168,12 @@ class _Case:
         ) as trials:
             trials.adopt(self._resolver, self._plan)
             try:
-                return _all_repaired(self.told(trials), self._scene, trials)
+                told = self.told(trials)
+                repaired = _all_repaired(told, self._scene, trials)
+                if all(finding.repairs for finding in repaired):
+                    return repaired
+                more = self._sharing(trials)
+                return _all_repaired([*told, *more], self._scene, trials) if more else repaired
             except (UpstreamError, EngineError, Unanswered):
                 self._conflict.session.show(self._plan)
                 return (self._in_engines_words(),)
@@ -176,7 +184,18 @@ class _Case:
         by_itself = component_findings(self._conflict, resolver=self._resolver, places=places)
         if by_itself:
             return [self._by_itself(component, finding) for component, finding in by_itself]
-        return sorted((self._telling(core, trials) for core in self._cores(trials)), key=_first_line)
+        self._cores = self._disjoint_cores(trials)
+        return sorted((self._telling(core, trials) for core in self._cores), key=_first_line)
+
+    def _sharing(self, trials: Trials) -> list[_Told]:
+        """Return cores that share lines with the first one: what is left when any one of its lines is settled."""
+        stack, found = self._stack(), list(self._cores)
+        gone = frozenset(member for core in found[1:] for member in core.members)
+        with suppress(Unanswered):  # what was found until now is true
+            for member in found[0].members if found else ():
+                if not isinstance(member, InForce):
+                    self._more_cores(stack.without(gone | {member}), found, trials)
+        return [self._telling(core, trials) for core in found[len(self._cores) :]]
 
     def _by_itself(self, component: Component, finding: Finding) -> _Told:
         """Return a finding about one component with the lines that may help: a question has none in the manifest."""
@@ -190,27 +209,23 @@ class _Case:
         matrix, places = self._project.matrix, self._project.manifest.places
         return told_by_engine(self._conflict, resolver=self._resolver, matrix=matrix, places=places)
 
-    def _cores(self, trials: Trials) -> list[Core[Member]]:
-        """Return a minimal core, those that have nothing of it, and those that share a line with it."""
-        stack, text = self._stack(), self._conflict.text
-        found = [self._core(stack, text, trials)]
+    def _disjoint_cores(self, trials: Trials) -> list[Core[Member]]:
+        """Return a minimal core, and those that are left without all of its members."""
+        stack = self._stack()
+        found = [self._core(stack, self._conflict, trials)]
         with suppress(Unanswered):  # what was found until now is true
-            rest = self._more_cores(stack.without(found[0].members), found, trials)
-            for member in found[0].members:
-                if not isinstance(member, InForce):
-                    self._more_cores(rest.keeping(found[0].members).without({member}), found, trials)
+            self._more_cores(stack.without(found[0].members), found, trials)
         return found
 
-    def _more_cores(self, rest: Stack, found: list[Core[Member]], trials: Trials) -> Stack:
-        """Find cores until none is left, and return what then remains of the stack."""
+    def _more_cores(self, rest: Stack, found: list[Core[Member]], trials: Trials) -> None:
+        """Find cores, each without all members of those before it, until none is left."""
         while len(found) < _MOST_CORES:
             answer = trials.solve(rest.only(rest.whole(rest.units())))
             if not isinstance(answer, Conflict):
                 break
-            core = self._core(rest, answer.text, trials)
+            core = self._core(rest, answer, trials)
             rest = rest.without(core.members)
             found.append(core)
-        return rest
 
     def _stack(self) -> Stack:
         plan = self._plan
@@ -222,16 +237,9 @@ class _Case:
             asked=self._asked,
         )
 
-    def _core(self, stack: Stack, text: str, trials: Trials) -> Core[Member]:
-        return find_core(
-            stack, lambda plan: not isinstance(trials.solve(plan), Conflict), suspects=self._suspects(stack, named_in(text))
-        )
-
-    def _suspects(self, stack: Stack, words: set[str]) -> list[Member]:
-        """Return the components that an engine's words name, and the clauses of which they name every project."""
-        components: list[Member] = [ComponentLine(each.name) for each in stack.plan.components if each.name in words]
-        clauses = (n for n, clause in enumerate(stack.clauses) if words.issuperset(_projects(clause)))
-        return [*components, *map(InForce, clauses)]
+    def _core(self, stack: Stack, conflict: Conflict, trials: Trials) -> Core[Member]:
+        suspects = _suspects(stack, conflict)
+        return find_core(stack, lambda plan: not isinstance(trials.solve(plan), Conflict), suspects=suspects)
 
     def _telling(self, core: Core[Member], trials: Trials) -> tuple[Finding, Reason]:
         """Return what a core is in the manifest's words, and what can be changed about it."""
@@ -240,45 +248,55 @@ class _Case:
         own: list[Line] = [member for member in core.members if not isinstance(member, InForce)]
         lines = [*own, *target_lines(clauses, target=target, places=places)]
         stand = (place_of(line, components=self._scene.components, target=target, places=places) for line in lines)
+        notes, demands = self._links(stack, core, trials)
         finding = Finding(
             code="S305" if self._asked else "S301",
             message=self._message(),
             places=tuple(sorted(stand, key=lambda place: place.line or 0)),
             notes=(
                 *sorted({rule_note(self._project.matrix.rules[clause.rule], clause) for clause in clauses}),
-                *self._links(stack, core, trials),
+                *notes,
                 *(() if core.minimal else (_UNFINISHED,)),
             ),
             hint=_NO_REPAIR_BUT_WAIVING if clauses else _NO_REPAIR,
         )
         address = _torch_address(self._project, self._scene.components)
-        return finding, Reason(lines=_with_address(lines, clauses, address), clauses=clauses)
+        return finding, Reason(lines=_with_address(lines, clauses, address), clauses=clauses, demands=demands)
 
     def _message(self) -> str:
         target = f"target `{self._plan.target.name}`"
         asked = ", ".join(f"`{component.spelled}{component.version}`" for component in self._asked)
         return f"{asked} does not go together with the rest of {target}" if asked else f"no versions satisfy {target}"
 
-    def _links(self, stack: Stack, core: Core[Member], trials: Trials) -> list[str]:
+    def _links(self, stack: Stack, core: Core[Member], trials: Trials) -> tuple[list[str], tuple[_Demanded, ...]]:
         """Return what ties the core together, as the releases of a view of the core alone say; else in the engine's words."""
         present = (ComponentLine(member.name) for member in core.members if not isinstance(member, InForce))
         try:
             found = trials.solve(stack.only(frozenset((*core.members, *present))))
         except Unanswered:
-            return []
+            return [], ()
         session = self._conflict.session
         links = find_links(session)
         named = [session.projects[name] for name in sorted(links.names) if name in session.projects]
         words = engine_lines(found) if isinstance(found, Conflict) and not links.complete else ()
-        return [*links.lines, *words, *absent_lines(named, self._resolver), *left_out_lines(named, session)]
+        notes = [*links.lines, *words, *absent_lines(named, self._resolver), *left_out_lines(named, session)]
+        return notes, links.demands
 
 
-def _projects(clause: Clause) -> Iterator[str]:
-    for condition in clause.conditions:
-        if condition.name == TORCH_CUDA:
-            yield "torch"
-        elif not is_virtual(condition.name):
-            yield condition.name
+def _suspects(stack: Stack, conflict: Conflict) -> list[frozenset[Member]]:
+    """Return the components that an engine's words name: with the guards that they name too, then with all that may matter.
+
+    A clause may matter if the words name each of its projects, since the view puts some clauses into requirements.
+    """
+    words = named_in(conflict.text)
+    guarded = {guard.clause for guard in conflict.rules.by_name.values() if guard.name in words}
+    clauses = [(clause in guarded, clause in guarded or words.issuperset(real_names(clause))) for clause in stack.clauses]
+    units = stack.units()
+    named = [unit for unit in units if isinstance(unit, ComponentLine) and unit.name in words]
+    return [
+        frozenset((*named, *(unit for unit in units if isinstance(unit, InForce) and clauses[unit.clause][tier])))
+        for tier in (0, 1)
+    ]
 
 
 def _first_line(told: _Told) -> int:
@@ -293,13 +311,14 @@ def _others(reason: Reason, told: Sequence[_Told]) -> list[Reason]:
 def _repaired(finding: Finding, found: Repaired) -> Finding:
     if not found.repairs:
         return finding
-    hint = _WHOLE if found.whole and found.by_engine else _BY_MATRIX if found.whole else _PART
-    return replace(finding, repairs=found.repairs, hint=hint)
+    these = "any one of these" if len(found.repairs) > 1 else "this"
+    says = _WHOLE if found.whole and found.by_engine else _BY_MATRIX if found.whole else _PART
+    return replace(finding, repairs=found.repairs, hint=f"{these} {says}")
 
 
-_WHOLE = "any one of these makes it solvable"
-_BY_MATRIX = "any one of these satisfies the matrix; no index could be asked whether anything else is in the way"
-_PART = "any one of these settles this conflict; the others that are told need a change too"
+_WHOLE = "makes it solvable"
+_BY_MATRIX = "satisfies the matrix; no index could be asked whether anything else is in the way"
+_PART = "settles this conflict; the others that are told need a change too"
 _NO_REPAIR = "no change of a single line was found that makes it solvable: change more than one of these"
 _NO_REPAIR_BUT_WAIVING = f"{_NO_REPAIR}, or waive a rule that does not apply to this project under `[matrix] waive`"
 _UNFINISHED = "the search for the smallest reason took too long and was stopped: not all of these lines may be needed"

@@ -26,10 +26,14 @@ _RELEASES = 5
 
 
 class Links(Struct, frozen=True):
-    """Lines for people, and the projects that they speak of. `complete` says that nothing of the core is left unexplained."""
+    """Lines for people, the projects that they speak of, and what is demanded of them.
+
+    `complete` says that nothing of the core is left unexplained.
+    """
 
     lines: tuple[str, ...]
     names: frozenset[NormalizedName]
+    demands: tuple[tuple[NormalizedName, SpecifierSet], ...]
     complete: bool
 
 
@@ -61,6 +65,7 @@ def find_links(session: ViewSession) -> Links:
     return Links(
         lines=tuple("; ".join(path) for path in paths),
         names=present.union(*(demand.names for demand in told)),
+        demands=tuple((demand.name, demand.specifier) for demand in told if demand.path),
         complete=ruled <= present.union(demand.name for demand in told) and bool(paths or ruled),
     )
 
@@ -70,6 +75,11 @@ class _Search:
         self._session = session
         self._components = components
         self._present = frozenset(component.name for component in components)
+        self._direct: dict[NormalizedName, list[SpecifierSet]] = {}
+        for component in components:
+            for release in self._releases(component)[:1]:
+                for need in release.neutral.active(component.extras) if release.neutral is not None else ():
+                    self._direct.setdefault(need.name, []).append(SpecifierSet(need.specifier))
         self._newest = {
             component.name: [
                 demand for release in self._releases(component)[:1] for demand in self._demands(component, release)
@@ -119,15 +129,20 @@ class _Search:
                 yield demand
                 if need.name not in seen and len(path) < _DEPTH:
                     seen.add(need.name)
-                    newest = self._known(need.name, demand.specifier)[:1]
+                    newest = self._likely(need.name, demand.specifier)[:1]
                     waiting.extend(_Visit(each, need.name, need.extras, path, demand.names) for each in newest)
 
     def _releases(self, component: Component) -> list[ShownRelease]:
         return self._known(component.name, _specifier(component))
 
-    def _known(self, name: NormalizedName, specifier: SpecifierSet) -> list[ShownRelease]:
-        """Return the releases in a range of which metadata came, the newest first, pre-releases last."""
-        known = [release for release in _admitted(name, (specifier,), self._session) if release.neutral is not None]
+    def _likely(self, name: NormalizedName, specifier: SpecifierSet) -> list[ShownRelease]:
+        """Return the releases in a range that suit all components' own requirements, or else those in the range."""
+        suiting = self._known(name, specifier, *self._direct.get(name, ()))
+        return suiting or self._known(name, specifier)
+
+    def _known(self, name: NormalizedName, *specifiers: SpecifierSet) -> list[ShownRelease]:
+        """Return the releases in all of some ranges of which metadata came, the newest first, pre-releases last."""
+        known = [release for release in _admitted(name, specifiers, self._session) if release.neutral is not None]
         return sorted(known, key=lambda release: (not release.version.is_prerelease, release.version), reverse=True)
 
     def _met(self, *demands: _Demand) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -44,10 +44,6 @@ class Stack(Struct, frozen=True, kw_only=True):
         """Return the stack without some members."""
         return replace(self, gone=self.gone.union(members))
 
-    def keeping(self, members: Iterable[Member]) -> Stack:
-        """Return the stack with some members back in it."""
-        return replace(self, gone=self.gone.difference(members))
-
     def lines(self, component: Component) -> list[Member]:
         """Return the lines of a component that can be taken away from it."""
         found: list[Member] = [VersionLine(component.name)] if str(component.version) else []
@@ -87,7 +83,7 @@ def _relaxed(component: Component, kept: frozenset[Member]) -> Component:
     return replace(component, version=component.version if bounded else SpecifierSet(), extras=extras)
 
 
-def find_core(stack: Stack, solvable: Callable[[Plan], bool], *, suspects: Sequence[Member] = ()) -> Core[Member]:
+def find_core(stack: Stack, solvable: Callable[[Plan], bool], *, suspects: Iterable[frozenset[Member]] = ()) -> Core[Member]:
     """Return a minimal core of a stack that is not solvable: components or lines of them, and clauses.
 
     First the components and clauses without which there is no conflict, then which of those components' lines it takes. A
@@ -98,11 +94,7 @@ def find_core(stack: Stack, solvable: Callable[[Plan], bool], *, suspects: Seque
         plan = stack.only(kept)
         return not plan.roots or solvable(plan)
 
-    units = minimal_core(
-        stack.units(),
-        lambda kept: consistent(stack.whole(kept)),
-        suspects=[each for each in suspects if each not in stack.gone],
-    )
+    units = minimal_core(stack.units(), lambda kept: consistent(stack.whole(kept)), suspects=suspects)
     lines = sorted(stack.whole(units.members) - frozenset(units.members), key=_order(stack))
     found = _lines_needed(frozenset(units.members), lines, consistent) if units.minimal else Core(tuple(lines), minimal=False)
     bounded = {line.name for line in found.members if not isinstance(line, InForce)}

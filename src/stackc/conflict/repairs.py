@@ -26,6 +26,7 @@ from stackc.conflict.trials import Trials, Tried
 from stackc.conflict.values import (
     addresses,
     base_images,
+    demanded_versions,
     drivers,
     gpus_left,
     nearest_specifier,
@@ -36,9 +37,10 @@ from stackc.conflict.values import (
 )
 from stackc.errors import Repair
 from stackc.manifest.model import Component
-from stackc.matrix.model import Clause, is_virtual
+from stackc.matrix.model import Clause
 from stackc.matrix.partners import exact_version
 from stackc.target import Target
+from stackc.view.rules import real_names
 
 __all__ = ["Reason", "Repaired", "Scene", "find_repairs", "taken_away"]
 
@@ -47,10 +49,14 @@ _TORCH = NormalizedName("torch")
 
 
 class Reason(Struct, frozen=True, kw_only=True):
-    """One thing that cannot be: lines of the manifest, and the clauses of the matrix that they break together."""
+    """One thing that cannot be: lines of the manifest, and the clauses of the matrix that they break together.
+
+    `demands` are what projects ask of others, as far as that is at issue.
+    """
 
     lines: tuple[Line, ...]
     clauses: tuple[Clause, ...] = ()
+    demands: tuple[tuple[NormalizedName, SpecifierSet], ...] = ()
 
 
 class Repaired(Struct, frozen=True):
@@ -190,12 +196,7 @@ class _Search:
         """Return the version that came out of what the line, or else the conflict, is about."""
         own = [line.name] if isinstance(line, VersionLine | ExtrasLine) else []
         named = [each.name for each in self._reason.lines if isinstance(each, VersionLine)]
-        ruled = [
-            NormalizedName(condition.name)
-            for clause in self._reason.clauses
-            for condition in clause.conditions
-            if not is_virtual(condition.name)
-        ]
+        ruled = [name for clause in self._reason.clauses for name in real_names(clause)]
         return next((f"{name} {pins[name]}" for name in (*own, *named, *ruled) if name in pins), None)
 
     def _values(self, line: Line) -> Iterator[str | tuple[str, ...]]:
@@ -206,6 +207,7 @@ class _Search:
                 component = self._component(name)
                 yield from partner_versions(name, components, facts)
                 yield from rule_versions(component, clauses)
+                yield from demanded_versions(component, (asked for asked_of, asked in self._reason.demands if asked_of == name))
                 if name == "torch" and TargetLine("python") in self._reason.lines:
                     yield from torch_versions(component, target, facts)
             case TargetLine("driver"):

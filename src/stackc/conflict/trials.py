@@ -18,12 +18,14 @@ from packaging.version import Version
 from stackc.compile import plan_target
 from stackc.conflict.core import Unanswered
 from stackc.conflict.lines import Change, changed
-from stackc.errors import EngineError, IncompatibleError, ManifestError, UpstreamError
+from stackc.errors import EngineError, IncompatibleError, ManifestError, RenderError, UpstreamError
 from stackc.manifest.model import Component
 from stackc.matrix.bases import resolve_target
 from stackc.plan import Plan, root_of
 from stackc.project import Project
+from stackc.render.interpreter import Python
 from stackc.resolve import Conflict, Progress, Resolver, Workshop
+from stackc.target import Target
 
 __all__ = ["Trials", "Tried"]
 
@@ -84,7 +86,7 @@ class Trials:
         """Return the open view that can show a plan, or open one."""
         looks = _looks(plan)
         if looks not in self._views:
-            resolver = Resolver(plan, self._workshop_for(plan), self._progress)
+            resolver = Resolver(plan, self._workshop_for(plan), _Quiet(self._progress))
             self._views[looks] = self._stack.enter_context(resolver)
         return self._views[looks]
 
@@ -97,6 +99,8 @@ class Trials:
             plan = self.plan(changes, without_rules=without_rules)
         except (ManifestError, IncompatibleError):
             return None
+        if not self._has_python(plan.target):
+            return None
         if self.engine_failed:
             return Tried(None)
         try:
@@ -106,6 +110,16 @@ class Trials:
             return None if self._answered else Tried(None)
         self._answered = True
         return None if isinstance(found, Conflict) else Tried(found)
+
+    def _has_python(self, target: Target) -> bool:
+        """Say whether the image can have the Python of a changed target, if it is another than the manifest's."""
+        manifest = self.project.manifest
+        if manifest.targets[self.target].python == str(target.python):
+            return True
+        try:
+            return bool(Python(target=target, places=(), asked=manifest.image.python_from).origin)
+        except RenderError:
+            return False
 
     def plan(self, changes: Iterable[Change], *, without_rules: frozenset[str]) -> Plan:
         """Return the plan of the manifest with some lines changed. Raises ManifestError and IncompatibleError."""
@@ -127,6 +141,18 @@ class Trials:
             if index.url is not None and index != self.project.manifest.indexes.get(name)
         }
         return replace(self._workshop, addresses=_addresses(self._workshop.addresses, moved))
+
+
+class _Quiet(Struct, frozen=True):
+    """Progress of a trial: what its view notes, the run has noted already, or it concerns the trial alone."""
+
+    progress: Progress
+
+    def counts(self, *, pages: int, releases: int, waiting: int) -> None:
+        self.progress.counts(pages=pages, releases=releases, waiting=waiting)
+
+    def note(self, text: str) -> None:
+        pass
 
 
 def _addresses(known: Callable[[str], str], moved: Mapping[str, str]) -> Callable[[str], str]:

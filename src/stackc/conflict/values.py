@@ -23,6 +23,7 @@ from stackc.target import Target
 __all__ = [
     "addresses",
     "base_images",
+    "demanded_versions",
     "drivers",
     "gpus_left",
     "nearest_specifier",
@@ -43,6 +44,16 @@ def rule_versions(component: Component, clauses: Iterable[Clause]) -> Iterator[s
             if exact:
                 yield from (f"=={each.version}" for each in option if each.operator == ">=")
             yield _within(component.version, option)
+
+
+def demanded_versions(component: Component, demands: Iterable[SpecifierSet]) -> Iterator[str]:
+    """Yield the specifiers with which a component would give in to what other projects demand of it."""
+    if not isinstance(component.version, SpecifierSet):
+        return
+    present = pre_release_range(component.version)
+    for demand in demands:
+        opposed = [each for each in demand if pre_release_range(SpecifierSet(str(each))).is_disjoint(present)]
+        yield _within(component.version, SpecifierSet(",".join(map(str, opposed or demand))))
 
 
 def nearest_specifier(present: SpecifierSet, version: Version) -> str:
@@ -121,7 +132,8 @@ def base_images(image: BaseImage, target: Target, facts: Facts, clauses: Iterabl
         if target.distribution in row.distributions and _minor_of(row.cuda) != present
     }
     fitting = [cuda for cuda in known if not any(condition.holds(cuda) for condition in refused)]
-    for cuda in sorted(fitting, key=lambda cuda: (cuda.major != present.major, abs(cuda.minor - present.minor))):
+    later = sorted(cuda for cuda in fitting if cuda > present)
+    for cuda in (*later, *sorted((cuda for cuda in fitting if cuda < present), reverse=True)):
         tag = re.sub(r"^\d+\.\d+(\.\d+)?", str(known[cuda]), image.tag or "")
         yield image.reference.replace(f":{image.tag}", f":{tag}", 1).partition("@")[0]
 

@@ -19,7 +19,7 @@ from stackc.matrix.builds import TORCH_CUDA, Builds
 from stackc.matrix.model import Clause, Condition, is_virtual
 from stackc.view.metadata import Need
 
-__all__ = ["GUARD_PREFIX", "Covered", "Guard", "ViewRules", "acting", "is_guard", "view_rules"]
+__all__ = ["GUARD_PREFIX", "Covered", "Guard", "ViewRules", "acting", "is_guard", "real_names", "view_rules"]
 
 GUARD_PREFIX = "stackc-rule-"
 _TORCH = canonicalize_name("torch")
@@ -103,6 +103,12 @@ def is_guard(name: str) -> bool:
 def acting(clauses: Iterable[Clause], virtual: Mapping[str, tuple[Version, ...]]) -> list[Clause]:
     """Return the clauses that ask something of the view of a target whose virtual projects have the versions `virtual`."""
     return [clause for clause in clauses if _real_conditions(clause, virtual)]
+
+
+def real_names(clause: Clause) -> list[NormalizedName]:
+    """Return the projects that indexes have of those that a clause speaks of, directly or of what their builds carry."""
+    names = (_TORCH if condition.name == TORCH_CUDA else condition.name for condition in clause.conditions)
+    return list(dict.fromkeys(NormalizedName(name) for name in names if not is_virtual(name)))
 
 
 def view_rules(
