@@ -19,7 +19,7 @@ from stackc.matrix.builds import TORCH_CUDA, Builds
 from stackc.matrix.domain import Domains
 from stackc.matrix.model import Clause, Condition, ProjectName, Rule, is_virtual
 from stackc.matrix.packs import Case, PackedRule, did_you_mean
-from stackc.matrix.region import Box, box_of, covers, is_empty, without_answer
+from stackc.matrix.region import box_of, covers, is_empty, left_of, without_answer
 from stackc.matrix.wording import joined, named
 
 __all__ = ["Rules", "absent", "check_rules", "is_builtin", "projects_of"]
@@ -206,19 +206,27 @@ class _Beside:
             for other in clauses
             if other.conditions[-1].name == required.name and about.issuperset(c.name for c in other.conditions)
         ]
-        if not others or without_answer(when, required.name, [clause], self.domains):
+        if not others or self._bars(clause, ()):
             return
-        pairs = [(other,) for other in others if without_answer(when, required.name, [clause, other], self.domains)]
+        pairs = [(other,) for other in others if self._bars(clause, (other,))]
         yield from pairs
-        if not pairs and without_answer(when, required.name, [clause, *others], self.domains):
-            yield tuple(self._needed(clause, when, others))
+        if not pairs and self._bars(clause, others):
+            yield self._needed(clause, others)
 
-    def _needed(self, clause: Clause, when: Box, others: Sequence[Clause]) -> list[Clause]:
+    def _bars(self, clause: Clause, others: Sequence[Clause]) -> bool:
+        """Say whether somewhere in its `when` a clause takes away the last versions that the others leave."""
+        *conditions, required = clause.conditions
+        when = box_of(conditions)
+        barred = without_answer(when, required.name, [clause, *others], self.domains)
+        without = without_answer(when, required.name, others, self.domains)
+        return any(left_of(part, without, self.domains) for part in barred)
+
+    def _needed(self, clause: Clause, others: Sequence[Clause]) -> tuple[Clause, ...]:
         """Return clauses of which none can be left out."""
-        needed = list(others)
+        needed = tuple(others)
         for other in others:
-            fewer = [each for each in needed if each is not other]
-            if without_answer(when, clause.conditions[-1].name, [clause, *fewer], self.domains):
+            fewer = tuple(each for each in needed if each is not other)
+            if self._bars(clause, fewer):
                 needed = fewer
         return needed
 

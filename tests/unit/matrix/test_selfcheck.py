@@ -6,6 +6,7 @@ from packaging.version import Version
 
 from stackc.errors import Finding, Place
 from stackc.matrix.builds import Builds
+from stackc.matrix.derive import derived_rules, known_builds
 from stackc.matrix.facts import Facts
 from stackc.matrix.load import load_builtin
 from stackc.matrix.model import ProjectName
@@ -283,5 +284,24 @@ def test_in_a_case_torch_brings_its_cuda() -> None:
 
 def test_the_built_in_rules_are_sound() -> None:
     facts = Facts.load()
-    distributions = tuple(row.id for row in facts.distributions.values())
-    assert check_rules(Rules(packed=load_builtin(), distributions=distributions), today=TODAY) == ()
+    rules = Rules(
+        packed=load_builtin(),
+        derived=derived_rules(facts),
+        distributions=tuple(row.id for row in facts.distributions.values()),
+        builds=known_builds(facts),
+    )
+    assert check_rules(rules, today=TODAY) == ()
+
+
+def test_a_rule_of_a_pack_follows_from_facts() -> None:
+    derived = decode_pack(rule("torch-sm", "torch==2.5.*", "sm<100"), file="builtin/facts/architectures.toml").rules[0].rule
+    packed = rules_of(rule("own", "torch==2.5.1", "sm<120"), rule("other", "torch==2.5.1", "sm>=100")).packed
+    found = check_rules(Rules(packed=packed, derived=(derived,)), today=TODAY)
+    contradiction = (
+        "rules `other` and `torch-sm` contradict each other: where torch==2.5.1 and torch==2.5.*, `sm` can have no "
+        "version, since none satisfies `sm>=100` and `sm<100`"
+    )
+    assert [(finding.code, finding.message) for finding in found if finding.code != "S170"] == [
+        ("S164", contradiction),
+        ("S165", "rule `own` forbids nothing that `torch-sm` does not forbid"),
+    ]
