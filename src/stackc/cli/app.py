@@ -110,17 +110,26 @@ def check_command(targets: tuple[str, ...], manifest: Path) -> None:
     click.get_current_context().exit(check_targets(targets, manifest=manifest))
 
 
-@stackc.command("explain", short_help="Explain the code of an error or a warning, or a rule.")
-@click.argument("word", metavar="CODE|RULE")
+@stackc.command("explain", short_help="Why this version, why not that one; what a code or a rule means.")
+@click.argument("word", metavar="NAME|NAME==VERSION|CODE|RULE")
 @_own_manifest
-def explain_command(word: str, manifest: Path | None) -> None:
-    """Print what CODE means, such as S301, why it matters and what to do; or the page of a RULE of the matrix.
+@click.option("-t", "--target", help="The target that is asked about (default: the default target).")
+@click.option("--offline", is_flag=True, help="Ask no index: use the cache and the embedded catalog alone.")
+def explain_command(word: str, manifest: Path | None, target: str | None, *, offline: bool) -> None:
+    """Answer a question about a version, a finding or a rule.
 
-    A rule's page has its text, source and date, its cases, and what happened when it was tried.
-    """
-    from stackc.cli.explain import explain
+    \b
+    numpy          why the lock has this version: what bounds it, and
+                   what newer release each bound keeps out
+    numpy==2.0.0   why not this one: the lines and rules that are in
+                   its way, and what would let it in; or what would move
+    S301           what a code means, why it matters and what to do
+    scipy-numpy1   a rule: its text, source and date, its cases, and
+                   what happened when it was tried
+    """  # noqa: D301 (\b is click's own mark)
+    from stackc.cli.explain import Question, explain
 
-    explain(word, manifest=_present(manifest))
+    explain(Question(word, _present(manifest), target, offline, os.environ))
 
 
 @stackc.group("matrix", short_help="Look things up in the matrix, check and prove its rules.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -34,25 +34,34 @@ _SHOWN_BOUNDS = 12
 
 
 def explain_name(
-    name: NormalizedName, *, target: str | None, manifest: Path, offline: bool, environment: Mapping[str, str]
+    name: NormalizedName,
+    *,
+    target: str | None,
+    manifest: Path,
+    offline: bool,
+    environment: Mapping[str, str],
+    rules: Iterable[str] = (),
 ) -> str:
-    """Return the text that says why `name` has its version in the lock of a target (default: the default target)."""
+    """Return the text that says why `name` has its version in the lock of a target (default: the default target).
+
+    `rules` are the words that could have been meant instead. Raises StackcError, such as S004 for a package not in the lock.
+    """
     project = load_project(manifest, today=dt.datetime.now(dt.timezone.utc).date())
     (chosen,) = chosen_targets(project.manifest, (target or project.manifest.default_target,))
     lock = load_lock(project.folder / lock_folder(chosen), chosen)
     if lock is None:
         raise LockError(no_lock(chosen, project))
     if name not in lock.by_name:
-        raise UsageError(_not_locked(name, lock))
+        raise UsageError(_not_locked(name, lock, rules))
     releases = _releases(name, lock, project, offline=offline, environment=environment)
     return "".join(f"{line}\n" for line in _lines(explain_pin(name, lock, releases=releases), lock, project))
 
 
-def _not_locked(name: NormalizedName, lock: Lock) -> Finding:
+def _not_locked(name: NormalizedName, lock: Lock, rules: Iterable[str]) -> Finding:
     return Finding(
         code="S004",
-        message=f"the lock of target `{lock.target.name}` has no package `{name}`",
-        hint=did_you_mean(name, lock.by_name) or "nothing that the manifest asks for needs it",
+        message=f"the lock of target `{lock.target.name}` has no package `{name}`, and no rule has that name",
+        hint=did_you_mean(name, [*lock.by_name, *rules]) or "nothing that the manifest asks for needs it",
     )
 
 
@@ -83,7 +92,6 @@ def _lines(found: Explanation, lock: Lock, project: Project) -> Iterator[str]:
     yield f"  needed  {' -> '.join((MANIFEST, *found.chain))}"
     yield ""
     yield from _bounds(found, lock, project)
-    yield ""
     yield from _outlook(found)
 
 
@@ -135,6 +143,7 @@ def _outlook(found: Explanation) -> Iterator[str]:
     name = found.package.name
     if found.newer is None:
         return
+    yield ""
     if not found.newer:
         yield f"no newer release of {name} can be installed on the target"
         return

@@ -1,0 +1,85 @@
+"""`stackc explain NAME==VERSION`: why a release is not the one that was chosen, or what would move if it were."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from stackc.cli.report import format_finding, safe
+from stackc.cli.terminal import TerminalProgress, colored
+from stackc.cli.workshop import chosen_targets, open_workshop
+from stackc.conflict.explain import explain_refusal
+from stackc.errors import Finding, LockError, UsageError
+from stackc.layout import lock_folder
+from stackc.lock.stored import load_lock
+from stackc.project import Project, load_project
+from stackc.resolve import Resolution
+
+__all__ = ["explain_release"]
+
+_SHOWN_MOVES = 12
+
+
+def explain_release(text: str, *, target: str | None, manifest: Path, offline: bool, environment: Mapping[str, str]) -> str:
+    """Return why a requirement such as `numpy==2.0.0` does not go with the manifest, or what moves where it does."""
+    asked = _requirement(text)
+    project = load_project(manifest, today=dt.datetime.now(dt.timezone.utc).date())
+    (chosen,) = chosen_targets(project.manifest, (target or project.manifest.default_target,))
+    progress = TerminalProgress(chosen)
+    with open_workshop(project.manifest, engine="uv", offline=offline, environment=environment) as workshop:
+        try:
+            found = explain_refusal(project, chosen, asked, workshop=workshop, progress=progress)
+        finally:
+            progress.clear()
+    if isinstance(found, Resolution):
+        return "".join(f"{line}\n" for line in _fits(asked, found, project, chosen))
+    color = colored(sys.stdout, environment)
+    return "\n\n".join((f"why not {safe(str(asked))}:", *(format_finding(finding, color=color) for finding in found))) + "\n"
+
+
+def _requirement(text: str) -> Requirement:
+    try:
+        asked = Requirement(text)
+    except InvalidRequirement:
+        asked = None
+    if asked is None or asked.marker is not None or asked.url is not None or not asked.specifier:
+        hint = "ask for a project and a version, such as `numpy==2.0.0`"
+        raise UsageError(Finding(code="S005", message=f"`{text}` is no release to explain", hint=hint))
+    return asked
+
+
+def _fits(asked: Requirement, found: Resolution, project: Project, target: str) -> Iterator[str]:
+    name = canonicalize_name(asked.name)
+    locked = _locked(project, target)
+    if locked.get(name) == str(found.pins[name]):
+        yield f"{name} {found.pins[name]} is what the lock of target `{target}` has; see `stackc explain {name}`"
+        return
+    yield f"nothing speaks against {safe(str(asked))} in target `{target}`: {name} {found.pins[name]} would be chosen"
+    if not locked:
+        return
+    after = {str(project_name): str(version) for project_name, version in found.pins.items()}
+    moves = [
+        f"{each} {locked[each]} -> {version}" for each, version in sorted(after.items()) if locked.get(each, version) != version
+    ]
+    moves += [f"{each} {version} added" for each, version in sorted(after.items()) if each not in locked]
+    moves += [f"{each} {version} removed" for each, version in sorted(locked.items()) if each not in after]
+    yield "against the lock:"
+    yield from (f"  {move}" for move in moves[:_SHOWN_MOVES])
+    if len(moves) > _SHOWN_MOVES:
+        yield f"  and {len(moves) - _SHOWN_MOVES} more"
+    yield ""
+    yield f"hint: to have it, give `{name}` that version in stack.toml and run `stackc compile`"
+
+
+def _locked(project: Project, target: str) -> dict[str, str]:
+    """Return the versions of the target's lock; none where there is no lock that can be read."""
+    try:
+        lock = load_lock(project.folder / lock_folder(target), target)
+    except LockError:
+        return {}
+    return {str(package.name): str(package.version) for package in lock.packages} if lock is not None else {}
