@@ -94,7 +94,7 @@ def read_metadata(fetch: Fetch, size: int, *, filename: str) -> bytes:
 
 
 def read_names(fetch: Fetch, size: int, *, filename: str) -> tuple[str, ...]:
-    """Return the names of the files in the wheel `filename`, of `size` bytes, in their order. Raises as `read_metadata` does."""
+    """Return the names of the files in the wheel `filename`, of `size` bytes, in order. Raises as `read_metadata` does."""
     try:
         start = max(0, size - _TAIL)
         _, directory = _directory(_Window(fetch, start, _fetched(fetch, start, size)))

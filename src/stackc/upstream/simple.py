@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
@@ -47,11 +46,12 @@ class _Page(msgspec.Struct, frozen=True):
     files: list[FileRow]
 
 
-@dataclass(frozen=True)
 class PageError(Exception):
     """A page that is not a Simple API page; `reason` says what it is instead."""
 
-    reason: str
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def decode_page(body: bytes, *, content_type: str, url: str) -> list[FileRow]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Protocol
 
@@ -22,11 +21,12 @@ _REVISION = 1
 """Part of what kept metadata are known by: raise it when the rules of this module change, so that they are made anew."""
 
 
-@dataclass(frozen=True)
 class MetadataError(Exception):
     """Core metadata that cannot be used; `reason` says why."""
 
-    reason: str
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Need(Struct, frozen=True):
