@@ -22,7 +22,7 @@ from stackc.matrix.packs import Case, PackedRule, did_you_mean
 from stackc.matrix.region import box_of, covers, is_empty, left_of, without_answer
 from stackc.matrix.wording import joined, named
 
-__all__ = ["Rules", "absent", "check_rules", "is_builtin", "projects_of"]
+__all__ = ["Rules", "absent", "check_rules", "projects_of"]
 
 _BUILTIN = "builtin/"
 _MACHINE = "x86_64"
@@ -79,7 +79,7 @@ def absent(rules: Rules, projects: Mapping[ProjectName, str], *, known: Iterable
     )
 
 
-def is_builtin(rule: Rule) -> bool:
+def _is_builtin(rule: Rule) -> bool:
     """Say whether a rule ships with stackc, so that its user cannot mend it."""
     return rule.place.file.startswith(_BUILTIN)
 
@@ -139,7 +139,7 @@ def _cases(entry: PackedRule, builds: Builds) -> Iterator[Finding]:
             places=(rule.place,),
             hint="add a `[[rule.case]]` with `pins` and `broken`; `stackc explain S170` shows them",
         )
-        yield finding if is_builtin(rule) else replace(finding, severity="warning")
+        yield finding if _is_builtin(rule) else replace(finding, severity="warning")
     for number, case in enumerate(entry.cases, start=1):
         broken = _breaks(rule, case, builds)
         if broken != case.broken:
@@ -293,4 +293,4 @@ def _repeated(code: str, rule: Rule, reasons: Sequence[Rule], message: str) -> F
         places=(rule.place, *(reason.place for reason in reasons)),
         hint=f"remove `{rule.id}`, or write what it adds",
     )
-    return finding if is_builtin(rule) else replace(finding, severity="warning")
+    return finding if _is_builtin(rule) else replace(finding, severity="warning")

@@ -6,6 +6,7 @@ import datetime as dt
 from functools import cache
 
 import pytest
+from msgspec.structs import replace
 from packaging.version import Version
 
 from stackc.errors import Finding, UsageError
@@ -164,9 +165,7 @@ def test_a_proof_of_what_a_rule_was_before_counts_no_more() -> None:
         packed=known().packed,
         derived=(),
         facts=known().facts,
-        proofs={
-            first.id: type(proof)(**{name: getattr(proof, name) for name in proof.__struct_fields__} | {"digest": "sha256:0"})
-        },
+        proofs={first.id: replace(proof, digest="sha256:0")},
         builds=known().builds,
     )
     shown = rule_page(first, changed)
