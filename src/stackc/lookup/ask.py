@@ -25,7 +25,7 @@ _OF_IMAGES = frozenset(":/@")
 
 
 def look_up(text: str, known: Knowledge) -> Page:
-    """Return the page of what `text` names. Raises UsageError: S230 to S233."""
+    """Return the page of what `text` names. Raises UsageError: S230 to S232."""
     name, pin, version = (part.strip() for part in text.partition(_PIN))
     if pin:
         return _release(_known_name(name, known, asked=text), _version(version, text), known)
