@@ -11,13 +11,14 @@ from packaging.version import Version
 
 from stackc.errors import Finding
 from stackc.manifest.model import Component, Places
+from stackc.matrix.partners import exact_version
 from stackc.matrix.places import place_of_version
 from stackc.matrix.wording import spelled
 from stackc.resolve import Conflict, Resolver
 from stackc.upstream.pages import Absent, Found
 from stackc.view.session import ShownProject, ViewSession
 
-__all__ = ["absent_lines", "component_findings", "left_out_lines"]
+__all__ = ["absent_lines", "around", "component_findings", "left_out_lines"]
 
 _SHOWN_VERSIONS = 3
 _SHOWN_REASONS = 3
@@ -113,6 +114,16 @@ def _nearest(specifier: SpecifierSet, versions: Sequence[Version]) -> list[Versi
     below = [version for version in stable if version < named[0]][-2:]
     above = [version for version in stable if version >= named[0]]
     return [*below, *above[: _SHOWN_VERSIONS - len(below)]]
+
+
+def around(component: Component, project: ShownProject) -> tuple[Version, ...]:
+    """Return the releases next to the one that a component is pinned to: the one after it, and the one before it."""
+    pinned = exact_version(component)
+    if pinned is None:
+        return ()
+    stable = sorted(version for version in project.releases if not version.is_prerelease)
+    after = [version for version in stable if version > pinned][:1]
+    return (*after, *[version for version in stable if version < pinned][-1:])
 
 
 def left_out_lines(named: Sequence[ShownProject], session: ViewSession) -> list[str]:

@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
 from stackc.compile import plan_target
-from stackc.conflict.absent import absent_lines, component_findings, left_out_lines
+from stackc.conflict.absent import absent_lines, around, component_findings, left_out_lines
 from stackc.conflict.core import Core, Unanswered
 from stackc.conflict.lines import AddressLine, ComponentLine, Line, TargetLine, VersionLine, line_at, place_of, target_lines
 from stackc.conflict.links import find_links
@@ -203,7 +203,10 @@ class _Case:
             return replace(finding, places=()), Reason(lines=())
         python = any("Python" in note for note in finding.notes)
         line = VersionLine(component.name)
-        return finding, Reason(lines=(line, TargetLine("python")) if python else (line,))
+        return finding, Reason(
+            lines=(line, TargetLine("python")) if python else (line,),
+            nearest=around(component, self._conflict.session.projects[component.name]),
+        )
 
     def _in_engines_words(self) -> Finding:
         matrix, places = self._project.matrix, self._project.manifest.places
@@ -258,7 +261,7 @@ class _Case:
                 *notes,
                 *(() if core.minimal else (_UNFINISHED,)),
             ),
-            hint=_NO_REPAIR_BUT_WAIVING if clauses else _NO_REPAIR,
+            hint=_way_out(own, clauses),
         )
         address = _torch_address(self._project, self._scene.components)
         return finding, Reason(lines=_with_address(lines, clauses, address), clauses=clauses, demands=demands)
@@ -308,6 +311,17 @@ def _others(reason: Reason, told: Sequence[_Told]) -> list[Reason]:
     return [other for _, other in told if other != reason]
 
 
+def _way_out(lines: Sequence[Line], clauses: Sequence[Clause]) -> str:
+    """Return what is left to do where no change of one line helps."""
+    if not all(isinstance(line, ComponentLine) for line in lines):
+        hint = "no change of one line was found that makes it solvable: change several, or leave a component out"
+    elif len(lines) > 1:
+        hint = "whatever their versions, these do not go together: leave one of them out"
+    else:
+        hint = "no version of it fits the target: leave it out, or see to what it requires"
+    return f"{hint}; or waive the rule under `[matrix] waive`, if it does not apply to this project" if clauses else hint
+
+
 def _repaired(finding: Finding, found: Repaired) -> Finding:
     if not found.repairs:
         return finding
@@ -319,6 +333,4 @@ def _repaired(finding: Finding, found: Repaired) -> Finding:
 _WHOLE = "makes it solvable"
 _BY_MATRIX = "satisfies the matrix; no index could be asked whether anything else is in the way"
 _PART = "settles this conflict; the others that are told need a change too"
-_NO_REPAIR = "no change of a single line was found that makes it solvable: change more than one of these"
-_NO_REPAIR_BUT_WAIVING = f"{_NO_REPAIR}, or waive a rule that does not apply to this project under `[matrix] waive`"
 _UNFINISHED = "the search for the smallest reason took too long and was stopped: not all of these lines may be needed"

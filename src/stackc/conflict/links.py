@@ -100,9 +100,10 @@ class _Search:
                     yield from found
 
     def reaching(self, wanted: frozenset[NormalizedName]) -> Iterator[_Demand]:
-        """Yield the first demand of each component for each of the wanted projects."""
+        """Yield the first demand of each component for each of the wanted projects, unless it comes by way of another one."""
         for asked in self._newest.values():
-            first = {demand.name: demand for demand in reversed(asked) if demand.name in wanted}
+            straight = (demand for demand in reversed(asked) if demand.names & wanted == {demand.name})
+            first = {demand.name: demand for demand in straight}
             yield from (first[name] for name in sorted(first))
 
     def _clash(self, own: Sequence[_Demand], others: Sequence[_Demand]) -> tuple[_Demand, ...]:

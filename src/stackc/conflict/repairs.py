@@ -51,12 +51,14 @@ _TORCH = NormalizedName("torch")
 class Reason(Struct, frozen=True, kw_only=True):
     """One thing that cannot be: lines of the manifest, and the clauses of the matrix that they break together.
 
-    `demands` are what projects ask of others, as far as that is at issue.
+    `demands` are what projects ask of others, as far as that is at issue; `nearest` are the releases around a pinned one that
+    cannot be had.
     """
 
     lines: tuple[Line, ...]
     clauses: tuple[Clause, ...] = ()
     demands: tuple[tuple[NormalizedName, SpecifierSet], ...] = ()
+    nearest: tuple[Version, ...] = ()
 
 
 class Repaired(Struct, frozen=True):
@@ -206,6 +208,7 @@ class _Search:
             case VersionLine(name):
                 component = self._component(name)
                 yield from partner_versions(name, components, facts)
+                yield from (f"=={version.public}" for version in self._reason.nearest)
                 yield from rule_versions(component, clauses)
                 yield from demanded_versions(component, (asked for asked_of, asked in self._reason.demands if asked_of == name))
                 if name == "torch" and TargetLine("python") in self._reason.lines:
