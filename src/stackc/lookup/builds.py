@@ -57,8 +57,8 @@ def _build_row(torch: TorchFacts, index: str, cuda: Version, facts: Facts) -> Ro
     cells: Mapping[str, Cell] = {
         "index": index,
         "cuda": str(cuda),
-        "runs": str(drivers.runs) if drivers else None,
-        "ships": str(drivers.ships) if drivers else None,
+        "runs": drivers.runs if drivers else None,
+        "ships": drivers.ships if drivers else None,
         "architectures": names_of(architectures.sm) if architectures else None,
         "ptx": names_of(architectures.ptx) if architectures else None,
     }

@@ -85,8 +85,8 @@ def _distribution_facts(row: Distribution) -> Iterator[KnownFact]:
 def _cuda_facts(cuda: Version | None, facts: Facts) -> Iterator[KnownFact]:
     row = facts.cudas.get(cuda) if cuda is not None else None
     if row is not None:
-        yield _fact("runs", str(row.runs), row)
-        yield _fact("ships", str(row.ships), row)
+        yield _fact("runs", row.runs, row)
+        yield _fact("ships", row.ships, row)
 
 
 def _of_cuda(cuda: Version | None, known: Knowledge) -> Iterator[Table]:
@@ -122,9 +122,9 @@ def _fit(row: CudaFacts, driver: Version) -> str | None:
     def reaches(wanted: Version) -> bool:
         return driver.major >= wanted.major if branch else driver >= wanted
 
-    if reaches(row.ships):
+    if reaches(Version(row.ships)):
         return "in full"
-    return "by minor-version compatibility" if reaches(row.runs) else None
+    return "by minor-version compatibility" if reaches(Version(row.runs)) else None
 
 
 def _of_python(python: Version | None, known: Knowledge) -> Iterator[Table]:
@@ -196,7 +196,7 @@ def _toolkit(row: CudaFacts) -> Row:
 
 
 def _toolkit_cells(row: CudaFacts) -> dict[str, Cell]:
-    return {"cuda": str(row.cuda), "runs": str(row.runs), "ships": str(row.ships)}
+    return {"cuda": str(row.cuda), "runs": row.runs, "ships": row.ships}
 
 
 def _row(cells: Mapping[str, Cell], row: Fact) -> Row:

@@ -114,7 +114,7 @@ _JITLINK = "pytorch/pytorch#111469; pytorch/pytorch#140797; pytorch/pytorch#1442
 
 def _base_driver(cudas: Sequence[CudaFacts]) -> Rule:
     arms = [
-        Arm(when=(_at(_CUDA, row.cuda),), requires=(_within(_DRIVER, f">={row.ships.major}"),), source=row.source)
+        Arm(when=(_at(_CUDA, row.cuda),), requires=(_within(_DRIVER, f">={Version(row.ships).major}"),), source=row.source)
         for row in cudas
     ]
     because = (

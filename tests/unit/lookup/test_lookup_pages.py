@@ -53,8 +53,8 @@ def test_a_torch_has_its_partners_pythons_and_builds() -> None:
     builds = rows("torch==2.5.1", "builds")
     assert [(row["index"], row["cuda"], row["runs"], row["ships"]) for row in builds] == [
         ("pypi", "12.4", "525", "550.54.14"),
-        ("cu118", "11.8", "450", "520.61.5"),
-        ("cu121", "12.1", "525", "530.30.2"),
+        ("cu118", "11.8", "450", "520.61.05"),
+        ("cu121", "12.1", "525", "530.30.02"),
         ("cu124", "12.4", "525", "550.54.14"),
     ]
     assert builds[-1]["architectures"] == ("sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86", "sm_90")

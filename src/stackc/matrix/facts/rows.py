@@ -95,11 +95,14 @@ class PairFacts(Fact, frozen=True, kw_only=True):
 
 
 class CudaFacts(Fact, frozen=True, kw_only=True):
-    """One CUDA toolkit: the oldest driver that `runs` it by minor-version compatibility, and the one that `ships` with it."""
+    """One CUDA toolkit: the oldest driver that `runs` it by minor-version compatibility, and the one that `ships` with it.
+
+    Drivers are texts, since NVIDIA writes `520.61.05`, and no version keeps the zero.
+    """
 
     cuda: Version
-    runs: Version
-    ships: Version
+    runs: str
+    ships: str
 
 
 class ArchitectureFacts(Fact, frozen=True, kw_only=True):
