@@ -34,9 +34,11 @@ from stackc.resolve import Conflict, Progress, Resolution, Resolver, Workshop
 from stackc.target import Target
 from stackc.view.rules import acting, real_names
 
-__all__ = ["explain_conflict", "explain_refusal", "with_repairs"]
+__all__ = ["PATIENCE", "explain_conflict", "explain_refusal", "with_repairs"]
 
-_PATIENCE = 15.0
+PATIENCE = 15.0
+"""How many seconds the search for a reason and for repairs may take, unless somebody says otherwise."""
+
 _MOST_CORES = 3
 _REPAIRABLE = frozenset({"S201", "S202", "S204", "S301", "S303", "S305"})
 _Told = tuple[Finding, Reason]
@@ -44,15 +46,29 @@ _Demanded = tuple[NormalizedName, SpecifierSet]
 
 
 def explain_conflict(
-    conflict: Conflict, *, resolver: Resolver, project: Project, workshop: Workshop, progress: Progress
+    conflict: Conflict,
+    *,
+    resolver: Resolver,
+    project: Project,
+    workshop: Workshop,
+    progress: Progress,
+    patience: float = PATIENCE,
 ) -> tuple[Finding, ...]:
-    """Return what stands in the way of a target's plan, and the changes of one line that were seen to help."""
-    case = _Case(project, conflict, resolver, ())
-    return case.findings(workshop, progress)
+    """Return what stands in the way of a target's plan, and the changes of one line that were seen to help.
+
+    Here and below, `patience` is how many seconds the search may take; after that, what was found until then is told.
+    """
+    return _Case(project, conflict, resolver, ()).findings(workshop, progress, until=time.monotonic() + patience)
 
 
 def explain_refusal(
-    project: Project, target: str, requirement: Requirement, *, workshop: Workshop, progress: Progress
+    project: Project,
+    target: str,
+    requirement: Requirement,
+    *,
+    workshop: Workshop,
+    progress: Progress,
+    patience: float = PATIENCE,
 ) -> tuple[Finding, ...] | Resolution:
     """Return why the manifest does not go together with one more requirement, such as `numpy==2.0.0`.
 
@@ -69,11 +85,18 @@ def explain_refusal(
         answer = resolver.resolve()
         if isinstance(answer, Resolution):
             return answer
-        return _Case(project, answer, resolver, (asked,)).findings(workshop, progress)
+        case = _Case(project, answer, resolver, (asked,))
+        return case.findings(workshop, progress, until=time.monotonic() + patience)
 
 
 def with_repairs(
-    findings: Sequence[Finding], project: Project, target: Target, *, workshop: Workshop, progress: Progress
+    findings: Sequence[Finding],
+    project: Project,
+    target: Target,
+    *,
+    workshop: Workshop,
+    progress: Progress,
+    patience: float = PATIENCE,
 ) -> tuple[Finding, ...]:
     """Return findings of the matrix, each with the changes of one line that were seen to help.
 
@@ -84,7 +107,7 @@ def with_repairs(
     scene = Scene(target=target, components=components)
     told = [(finding, _reason_of(finding, project, components)) for finding in findings]
     with Trials(
-        project, target.name, workshop=workshop, progress=progress, until=time.monotonic() + _PATIENCE, preferences={}
+        project, target.name, workshop=workshop, progress=progress, until=time.monotonic() + patience, preferences={}
     ) as trials:
         repaired = _all_repaired(told, scene, trials)
         if all(finding.repairs for finding in repaired) or trials.engine_failed:
@@ -155,14 +178,14 @@ class _Case:
         self._cores: list[Core[Member]] = []
         self._scene = Scene(target=self._plan.target, components=self._plan.components[: -len(asked) or None])
 
-    def findings(self, workshop: Workshop, progress: Progress) -> tuple[Finding, ...]:
+    def findings(self, workshop: Workshop, progress: Progress, *, until: float) -> tuple[Finding, ...]:
         """Return what is in the way, with repairs; if an index or the engine fails meanwhile, what is known already."""
         with Trials(
             self._project,
             self._plan.target.name,
             workshop=workshop,
             progress=progress,
-            until=time.monotonic() + _PATIENCE,
+            until=until,
             preferences=self._plan.preferences,
             asked=self._asked,
         ) as trials:
