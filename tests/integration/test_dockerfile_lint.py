@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -15,11 +17,14 @@ from packaging.version import Version
 from stackc.lock.model import Engine, Inputs, Lock, LockedFile, LockedTarget, Package, Root, Route
 from stackc.manifest.model import BaseImage, Component, Image, Index, Manifest, MatrixChoice, Places, Policy, TargetTable
 from stackc.render.outputs import render
+from stackc.render.templates import environment
 from stackc.target import Target
 
 HADOLINT = Path(sys.executable).parent / "hadolint"
 BASE = "nvidia/cuda:12.4.1-devel-ubuntu22.04"
 IMAGE = Image(apt=("libgomp1", "build-essential"), copy=("app/",), cmd=("python", "-m", "app"))
+JINJA = environment(None)
+RUNTIME = "nvidia/cuda:12.4.1-runtime-ubuntu22.04"
 FULL = ("numpy", "1.26.4", 1, "pypi"), ("torch", "2.5.1+cu124", 2, "cu124"), ("filelock", "3.16.1", 2, "pypi")
 
 
@@ -45,6 +50,7 @@ def dockerfile(
         Component(name=canonicalize_name("numpy"), spelled="numpy", version=SpecifierSet("<2"), order=1),
         Component(name=canonicalize_name("torch"), spelled="torch", version=SpecifierSet("==2.5.1"), index="cu124", order=2),
     )
+    uv = [("uv", "0.13.9")] if "uv" in {image.installer, image.python_from} else []
     target = Target(
         name="gpu",
         python=Version("3.10"),
@@ -64,14 +70,15 @@ def dockerfile(
         routes=(Route(index="cu124"), Route(index="pypi", default=True)),
         roots=tuple(Root(requirement=f"{root.name}{root.version}", order=root.order, index=root.index) for root in components),
         sdists=(),
-        tools=(
+        tools=tuple(
             Package(
-                name=canonicalize_name("pip"),
-                version=Version("26.3"),
+                name=canonicalize_name(name),
+                version=Version(version),
                 index="pypi",
                 step=0,
-                file=LockedFile(name="pip-26.3-py3-none-any.whl", sha256="0" * 64),
-            ),
+                file=LockedFile(name=f"{name}-{version}-py3-none-any.whl", sha256="0" * 64),
+            )
+            for name, version in (("pip", "26.3"), ("setuptools", "80.9.0"), *uv)
         ),
         packages=packages,
     )
@@ -96,7 +103,8 @@ def dockerfile(
         matrix=MatrixChoice(),
         places=Places(file="stack.toml", lines={}, sources={}),
     )
-    return render(lock, manifest=manifest, target=target, folder="locks/gpu", project_templates=None)["Dockerfile"]
+    made = render(lock, manifest=manifest, target=target, folder="locks/gpu", project_templates=None, jinja=JINJA)
+    return made["Dockerfile"]
 
 
 def lint(content: bytes, folder: Path) -> tuple[int, str]:
@@ -145,3 +153,33 @@ def test_the_linter_does_find_something_in_a_bad_file(tmp_path: Path) -> None:
 )
 def test_the_dockerfile_is_clean(content: bytes, tmp_path: Path) -> None:
     assert lint(content, tmp_path) == (0, "")
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+@pytest.mark.parametrize("mounts", [False, True], ids=["no mounts", "mounts"])
+def test_the_dockerfile_is_clean_whatever_options_are_combined(tmp_path: Path, installer: str, mounts: bool) -> None:
+    """All that `[image]` can choose between, each with each; the linter is started once for many files."""
+    runtime = BaseImage(reference=RUNTIME, repository="nvidia/cuda", tag="12.4.1-runtime-ubuntu22.04", digest=None)
+    choices = product(
+        (IMAGE, Image()),
+        (None, "distribution", "uv"),
+        ((None, {}), ("app", {"x.y": 'a "b" $c'})),
+        ((None, ()), (runtime, ()), (runtime, ("libgomp1",))),
+    )
+    written = []
+    for number, (image, python_from, (user, labels), (base, apt)) in enumerate(choices):
+        chosen = replace(
+            image,
+            installer=installer,
+            python_from=python_from,
+            cache_mounts=mounts,
+            user=user,
+            runtime_base=base,
+            runtime_apt=apt,
+            labels=labels,
+        )
+        written.append(tmp_path / f"Dockerfile.{number}")
+        written[-1].write_bytes(dockerfile(image=chosen))
+    assert len(written) == 36
+    done = subprocess.run([HADOLINT, *written], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")

@@ -5,21 +5,25 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from msgspec import Struct
 
-from stackc.errors import Finding, Place, RenderError
+from stackc.errors import Finding, RenderError
 from stackc.lock.model import Lock
 from stackc.manifest.model import BUILTIN_INDEX, Manifest
+from stackc.render.interpreter import Python
+from stackc.render.labels import labels
 from stackc.render.layout import InstallFile, Pin, install_files, root_name
+from stackc.render.runtime import Runtime, check_runtime
+from stackc.render.system import system_findings, system_of
 from stackc.target import Target
 
-__all__ = ["CopiedFile", "ImageValues", "PipCall", "Python", "Step", "values"]
+__all__ = ["CopiedFile", "ImageValues", "InstallCall", "Step", "values"]
 
 _HOME = "/opt/stack"
-_APT_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*(:[a-z0-9]+)?([=/][A-Za-z0-9][A-Za-z0-9+.~:-]*)?")
-_APT_DISTRIBUTIONS = ("debian", "ubuntu")
+_UID = 10001
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -30,9 +34,10 @@ class CopiedFile(Struct, frozen=True, kw_only=True):
     destination: str
 
 
-class PipCall(Struct, frozen=True, kw_only=True):
-    """One call of pip: its requirement file, and the options that are not the same in every call."""
+class InstallCall(Struct, frozen=True, kw_only=True):
+    """One call of an installer: its requirement file, and the options that are not the same in every call."""
 
+    installer: Literal["pip", "uv"]
     source: str
     destination: str
     options: tuple[str, ...]
@@ -40,107 +45,99 @@ class PipCall(Struct, frozen=True, kw_only=True):
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """One numbered step: its components, and one call of pip per index."""
+    """One numbered step: its components, and one call of the installer per index."""
 
     number: int
     components: tuple[str, ...]
-    files: tuple[PipCall, ...]
+    files: tuple[InstallCall, ...]
 
 
 class ImageValues(Struct, frozen=True, kw_only=True):
-    """What the `[image]` table asks for beside system packages. Each of `copies` ends with its destination."""
+    """What the `[image]` table asks for beside packages. Each of `copies` ends with its destination.
+
+    `user` is the name of the user that the image runs as, None for root.
+    """
 
     workdir: str
     copies: tuple[tuple[str, ...], ...]
     cmd: tuple[str, ...]
-
-
-class Python(Struct, frozen=True, kw_only=True):
-    """Where the image's Python comes from.
-
-    A base that cannot serve the target's Python is refused where a template asks, so that a project's own block `python` may
-    install any other.
-    """
-
-    target: Target
-    place: Place
+    installer: Literal["pip", "uv"]
+    cache_mounts: bool
+    user: str | None
 
     @property
-    def wanted(self) -> str:
-        """Return the target's Python as `X.Y`."""
-        return "{}.{}".format(*self.target.python_minor)
+    def uid(self) -> int:
+        """Return the id of the user that is created: above what distributions give to people, below what systemd takes."""
+        return _UID
 
     @property
-    def command(self) -> str:
-        """Return the interpreter that makes the image's virtual environment."""
-        self._check()
-        return f"python{self.wanted}"
-
-    @property
-    def packages(self) -> tuple[str, ...]:
-        """Return the system packages that bring the interpreter; none where the base image has it."""
-        self._check()
-        return () if self._served_by(self.target.image_python) else (f"python{self.wanted}", f"python{self.wanted}-venv")
-
-    def _served_by(self, version: str | None) -> bool:
-        return version is not None and (version == self.wanted or version.startswith(f"{self.wanted}."))
-
-    def _check(self) -> None:
-        offered = {"in the image": self.target.image_python, "from its distribution": self.target.system_python}
-        if any(self._served_by(version) for version in offered.values()):
-            return
-        known = [f"{version} ({source})" for source, version in offered.items() if version]
-        raise RenderError(
-            Finding(
-                code="S505",
-                message=f"the base image of target `{self.target.name}` cannot serve Python {self.wanted}",
-                places=(self.place,),
-                wanted=f"Python {self.wanted}",
-                found=", ".join(known) or "no Python that stackc knows of",
-                hint="choose that Python or another base image, or install it in the block `python` of templates/Dockerfile.j2",
-            )
-        )
+    def owner(self) -> str:
+        """Return `UID:GID` of the user, as Kubernetes wants it to see that it is not root."""
+        return f"{_UID}:{_UID}"
 
 
 def values(lock: Lock, *, manifest: Manifest, target: Target, folder: str) -> Mapping[str, object]:
     """Return the values of the Dockerfile's template; raise `RenderError` for what no Dockerfile can hold."""
-    findings = [*_system_findings(manifest, target), *_path_findings(manifest)]
+    python = _python(manifest, target)
+    runtime = _runtime(manifest, target, python)
+    findings = [*system_findings(manifest), *_path_findings(manifest)]
+    findings += check_runtime(runtime, manifest=manifest, target=target) if runtime is not None else ()
     if findings:
         raise RenderError(findings)
     urls = {name: _bare_url(index.url) for name, index in manifest.indexes.items() if index.url is not None}
     urls.pop(BUILTIN_INDEX, None)  # where PyPI is reached from here says nothing of where the image reaches it
     files = install_files(lock)
-    calls = {
-        file.name: _pip_call(file, lock=lock, urls=urls, manifest=manifest, folder=folder) for file in files if file.packages
-    }
+    calls = {file.name: _call(file, lock=lock, urls=urls, manifest=manifest, folder=folder) for file in files if file.packages}
     numbers = sorted({file.step for file in files if 0 < file.step < lock.last_step})
+    image = manifest.image
     return {
         "folder": folder,
-        "apt": tuple(sorted(set(manifest.image.apt))),
-        "python": Python(target=target, place=manifest.places.at("targets", target.name, "python")),
-        "tools": [calls[file.name] for file in files if file.step == 0],
+        "system": system_of(manifest, target, key="apt"),
+        "python": python,
+        "uv_tool": next((calls[file.name] for file in files if file.is_uv), None),
+        "tools": [calls[file.name] for file in files if file.step == 0 and (not file.is_uv or image.installer == "uv")],
         "steps": [_step(number, lock, files, calls) for number in numbers],
         "constraints": _copied("constraints.txt", folder),
         "requirements": [calls[file.name] for file in files if file.step == lock.last_step and file.packages],
         "verification": _copied("verify.py", folder),
+        "lock": _copied("lock.toml", folder),
+        "runtime": runtime,
         "image": ImageValues(
-            workdir=manifest.image.workdir,
-            copies=tuple(_copy_words(source) for source in manifest.image.copy),
-            cmd=manifest.image.cmd,
+            workdir=image.workdir,
+            copies=tuple(_copy_words(source) for source in image.copy),
+            cmd=image.cmd,
+            installer=image.installer,
+            cache_mounts=image.cache_mounts,
+            user=image.user,
         ),
+        "labels": labels(lock, manifest=manifest, base=image.runtime_base or manifest.targets[target.name].base),
     }
+
+
+def _python(manifest: Manifest, target: Target) -> Python:
+    places = [manifest.places.at("targets", target.name, "python")]
+    if manifest.image.python_from is not None:
+        places.insert(0, manifest.places.at("image", "python-from"))
+    return Python(target=target, places=tuple(places), asked=manifest.image.python_from)
+
+
+def _runtime(manifest: Manifest, target: Target, python: Python) -> Runtime | None:
+    image = manifest.image.runtime_base
+    if image is None:
+        return None
+    return Runtime(image=image, system=system_of(manifest, target, key="runtime-apt"), python=python)
 
 
 def _copied(name: str, folder: str) -> CopiedFile:
     return CopiedFile(source=f"{folder}/{name}", destination=f"{_HOME}/{name}")
 
 
-def _step(number: int, lock: Lock, files: Sequence[InstallFile], calls: Mapping[str, PipCall]) -> Step:
+def _step(number: int, lock: Lock, files: Sequence[InstallFile], calls: Mapping[str, InstallCall]) -> Step:
     components = tuple(root_name(root.requirement) for root in lock.roots if root.order == number)
     return Step(number=number, components=components, files=tuple(calls[file.name] for file in files if file.step == number))
 
 
-def _pip_call(file: InstallFile, *, lock: Lock, urls: Mapping[str, str], manifest: Manifest, folder: str) -> PipCall:
+def _call(file: InstallFile, *, lock: Lock, urls: Mapping[str, str], manifest: Manifest, folder: str) -> InstallCall:
     """Return the call for one file. What is built from source uses the pinned build tools, if the manifest has any."""
     if file.index not in manifest.indexes:
         raise RenderError(
@@ -151,13 +148,17 @@ def _pip_call(file: InstallFile, *, lock: Lock, urls: Mapping[str, str], manifes
                 hint="run `stackc compile`",
             )
         )
+    installer: Literal["pip", "uv"] = manifest.image.installer if file.step else "pip"
     options: list[str] = []
     if file.index in urls:
-        options += ["--index-url", urls[file.index]]
-    if len(lock.tools) > 1 and file.step and any(not package.file.name.endswith(".whl") for package in file.packages):
+        options += ["--index-url" if installer == "pip" else "--default-index", urls[file.index]]
+    builders = {tool.name for tool in lock.tools} - {"pip", "uv"}
+    if builders and file.step and any(not package.file.name.endswith(".whl") for package in file.packages):
         options.append("--no-build-isolation")
     copied = _copied(file.name, folder)
-    return PipCall(source=copied.source, destination=copied.destination, options=tuple(options), pins=file.pins)
+    return InstallCall(
+        installer=installer, source=copied.source, destination=copied.destination, options=tuple(options), pins=file.pins
+    )
 
 
 def _bare_url(url: str) -> str:
@@ -173,27 +174,6 @@ def _copy_words(source: str) -> tuple[str, str]:
         path = posixpath.dirname(path)
         return source, f"./{path}/" if path else "./"
     return source, "./" if path == "." else f"./{path}/" if source.endswith("/") else f"./{path}"
-
-
-def _system_findings(manifest: Manifest, target: Target) -> Iterator[Finding]:
-    for position, package in enumerate(manifest.image.apt):
-        if not _APT_PACKAGE.fullmatch(package):
-            yield Finding(
-                code="S506",
-                message="`image.apt` holds what is not the name of a system package",
-                places=(manifest.places.at("image", "apt", position),),
-                found=ascii(package),
-                hint="write `NAME`, `NAME=VERSION` or `NAME/SUITE`, as apt-get install takes it",
-            )
-    known = target.distribution
-    if manifest.image.apt and known is not None and not known.lower().startswith(_APT_DISTRIBUTIONS):
-        yield Finding(
-            code="S506",
-            message=f"the base image of target `{target.name}` has no apt to install `image.apt` with",
-            places=(manifest.places.at("image", "apt"), manifest.places.at("targets", target.name, "base")),
-            found=f"the distribution `{known}`",
-            hint="choose a base image of Debian or Ubuntu, or write a block `system` in templates/Dockerfile.j2",
-        )
 
 
 def _path_findings(manifest: Manifest) -> Iterator[Finding]:

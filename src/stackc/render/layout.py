@@ -30,6 +30,7 @@ REQUIREMENTS = "requirements.txt"
 """The file of the last step that the default index serves."""
 
 _TOOLS = "tools"
+_UV = "uv"
 _REST = "rest"
 _FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
@@ -50,6 +51,11 @@ class InstallFile(Struct, frozen=True, kw_only=True):
     index: str
     default: bool
     packages: tuple[Package, ...]
+
+    @property
+    def is_uv(self) -> bool:
+        """Say whether it is uv's own file: one for itself, since a stage that fetches an interpreter needs nothing else."""
+        return any(_home(package)[2] for package in self.packages)
 
     @property
     def pins(self) -> tuple[Pin, ...]:
@@ -133,12 +139,17 @@ def _labels(lock: Lock) -> Mapping[int, str]:
 
 
 def _grouped(packages: Iterable[Package], *, default: str, labels: Mapping[int, str], last: int) -> Iterator[InstallFile]:
-    ordered = sorted(packages, key=lambda package: (package.step, package.index, package.name))
-    for (step, index), group in groupby(ordered, key=lambda package: (package.step, package.index)):
+    ordered = sorted(packages, key=lambda package: (*_home(package), package.name))
+    for (step, index, alone), group in groupby(ordered, key=_home):
         members = tuple(group)
-        label = _REST if step == last else labels.get(step, members[0].name)
+        label = _REST if step == last else _UV if alone else labels.get(step, members[0].name)
         name = REQUIREMENTS if step == last and index == default else _name(step, label, index, default=default)
         yield InstallFile(name=name, step=step, index=index, default=index == default, packages=members)
+
+
+def _home(package: Package) -> tuple[int, str, bool]:
+    """Return what the packages of one file share: the step, the index, and whether it is uv as a tool."""
+    return package.step, package.index, package.step == 0 and package.name == _UV
 
 
 def _name(step: int, label: str, index: str, *, default: str) -> str:

@@ -75,7 +75,10 @@ def _check_values(manifest: Manifest, *, target: str, folder: str) -> None:
 def _texts(manifest: Manifest, target: str) -> Iterator[tuple[str, _KeyPath]]:
     image = manifest.image
     yield image.workdir, ("image", "workdir")
-    for key, values in (("apt", image.apt), ("copy", image.copy), ("cmd", image.cmd)):
+    yield image.user or "", ("image", "user")
+    yield image.runtime_base.reference if image.runtime_base else "", ("image", "runtime-base")
+    yield from ((text, ("image", "labels", name)) for name, text in image.labels.items())
+    for key, values in (("apt", image.apt), ("copy", image.copy), ("cmd", image.cmd), ("runtime-apt", image.runtime_apt)):
         yield from ((text, ("image", key, position)) for position, text in enumerate(values))
     for index in manifest.indexes.values():
         yield index.url or "", ("indexes", index.name, "url")

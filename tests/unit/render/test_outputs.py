@@ -152,7 +152,8 @@ def test_a_python_that_the_base_cannot_serve_is_refused(system: str | None, imag
             places=(Place(file="stack.toml", line=12, path=("targets", "gpu", "python")),),
             wanted="Python 3.12",
             found=found,
-            hint="choose that Python or another base image, or install it in the block `python` of templates/Dockerfile.j2",
+            hint='write `python-from = "uv"` below `[image]`, choose another Python or base image, or install it in the block '
+            "`python` of templates/Dockerfile.j2",
         ),
     )
 
@@ -256,6 +257,16 @@ def test_system_packages_on_a_base_without_apt_are_refused() -> None:
             "the distribution `rockylinux9`",
         )
     ]
+
+
+def test_a_block_of_the_project_may_install_system_packages_without_apt(tmp_path: Path) -> None:
+    templates = tmp_path / "templates"
+    templates.mkdir()
+    block = '{% block system %}\nRUN dnf install {{ system.apt|join(" ") }}\n{% endblock %}\n'
+    text = '{% extends "builtin/Dockerfile.j2" %}\n' + block
+    (templates / "Dockerfile.j2").write_text(text)
+    target = gpu_target(distribution="rockylinux9", system_python=None, image_python="3.10")
+    assert "\nRUN dnf install libgomp1 build-essential\n" in rendered(target=target, templates=templates)["Dockerfile"]
 
 
 @pytest.mark.parametrize("copy", ["/etc/passwd", "../x", "a/../../x", ""])
