@@ -227,6 +227,44 @@ def export_pylock(target: str | None, manifest: Path, output: Path | None, *, of
     write_pylock(target, manifest=manifest, output=output, offline=offline, environment=os.environ)
 
 
+@stackc.command("verify", short_help="Verify an environment, an image's receipt or a build log.")
+@click.argument("target", required=False)
+@_manifest
+@click.option("--python", type=click.Path(path_type=Path), help="The interpreter to ask (default: the active one).")
+@click.option("--gpu", is_flag=True, help="Try this machine's driver and GPUs too.")
+@click.option("--receipt", type=click.Path(path_type=Path), help="Ask a receipt (verified.json) instead.")
+@click.option("--build-log", type=click.Path(path_type=Path), help="Ask the log of a build instead; - reads it from a pipe.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def verify_command(
+    target: str | None,
+    manifest: Path,
+    python: Path | None,
+    receipt: Path | None,
+    build_log: Path | None,
+    *,
+    gpu: bool,
+    as_json: bool,
+) -> None:
+    """Compare what is installed with the lock of TARGET (default: the default target).
+
+    \b
+    the environment  every version and local label, each import, each verify
+                     line, pip check, Python and CUDA: verify.py's own checks,
+                     run by VIRTUAL_ENV's Python, or python3 on the PATH
+    --gpu            the driver against the matrix, torch's architectures,
+                     and a matrix product compared with the CPU's
+    --receipt        an image by the verified.json that it left
+    --build-log      torch downloaded in its own step, from its index alone;
+                     nothing replaced later; every verification line passed
+
+    Exits with 1 where the answer is no, or where a log does not show it.
+    """  # noqa: D301 (\b is click's own mark)
+    from stackc.cli.verify import Asked, verify
+
+    asked = Asked(target=target, manifest=manifest, python=python, receipt=receipt, build_log=build_log, gpu=gpu)
+    click.get_current_context().exit(verify(asked, as_json=as_json))
+
+
 def run(arguments: list[str]) -> int:
     """Run one command line, tell what went wrong, and return the exit status."""
     try:
