@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
 
 from stackc.errors import Finding, IncompatibleError, LockError, NoSolutionError
 from stackc.layout import LOCK, lock_folder
@@ -66,7 +67,8 @@ def compile_target(name: str, project: Project, *, workshop: Workshop, progress:
     except IncompatibleError as error:
         from stackc.conflict.explain import with_repairs
 
-        found = with_repairs(error.findings, project, target, workshop=workshop, progress=progress)
+        pins = _pins(None if options.upgrade else previous)
+        found = with_repairs(error.findings, project, target, workshop=workshop, progress=progress, preferences=pins)
         raise IncompatibleError(found) from None
     if previous is not None and not options.upgrade and is_current(folder, project.digests):
         told = _warnings(previous, warnings, plan, project)
@@ -135,10 +137,14 @@ def plan_target(project: Project, target: Target, *, previous: Lock | None) -> t
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
         raise IncompatibleError(errors)
-    locked: tuple[Package, ...] = (*previous.tools, *previous.packages) if previous else ()
-    preferences = {package.name: package.version for package in locked}
+    preferences = _pins(previous)
     plan = make_plan(manifest, target=target, components=components, matrix=project.matrix, preferences=preferences)
     return plan, findings
+
+
+def _pins(previous: Lock | None) -> dict[NormalizedName, Version]:
+    locked: tuple[Package, ...] = (*previous.tools, *previous.packages) if previous else ()
+    return {package.name: package.version for package in locked}
 
 
 def _torch_label(manifest: Manifest, components: Sequence[Component]) -> str | None:

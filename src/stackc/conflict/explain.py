@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from msgspec.structs import replace
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
 
 from stackc.compile import plan_target
 from stackc.conflict.absent import absent_lines, around, component_findings, left_out_lines
@@ -72,7 +73,8 @@ def explain_refusal(
 ) -> tuple[Finding, ...] | Resolution:
     """Return why the manifest does not go together with one more requirement, such as `numpy==2.0.0`.
 
-    A Resolution where it does. Raises StackcError where the manifest by itself cannot be planned, or an index fails.
+    A Resolution where it does; what is wrong with the manifest where it has no solution by itself. Raises StackcError where it
+    cannot be planned, or an index fails.
     """
     found = resolve_target(project.manifest.targets[target], facts=project.facts, places=project.manifest.places)
     plan, _ = plan_target(project, found, previous=None)
@@ -80,12 +82,17 @@ def explain_refusal(
     extras = tuple(map(canonicalize_name, sorted(requirement.extras)))
     asked = Component(name=name, spelled=requirement.name, version=requirement.specifier, extras=extras)
     components = (*plan.components, asked)
-    plan = replace(plan, components=components, roots=tuple(map(root_of, components)))
-    with Resolver(plan, workshop, progress) as resolver:
+    widened = replace(plan, components=components, roots=tuple(map(root_of, components)))
+    with Resolver(widened, workshop, progress) as resolver:
         answer = resolver.resolve()
         if isinstance(answer, Resolution):
             return answer
-        case = _Case(project, answer, resolver, (asked,))
+        by_itself = resolver.ask(plan)
+        if isinstance(by_itself, Conflict):
+            case = _Case(project, by_itself, resolver, ())
+        else:
+            resolver.session.show(widened)
+            case = _Case(project, answer, resolver, (asked,))
         return case.findings(workshop, progress, until=time.monotonic() + patience)
 
 
@@ -96,18 +103,24 @@ def with_repairs(
     *,
     workshop: Workshop,
     progress: Progress,
+    preferences: Mapping[NormalizedName, Version] | None = None,
     patience: float = PATIENCE,
 ) -> tuple[Finding, ...]:
     """Return findings of the matrix, each with the changes of one line that were seen to help.
 
-    Where no index can be asked, those that satisfy the matrix.
+    Where no index can be asked, those that satisfy the matrix. `preferences` are the pins that an engine keeps where they fit.
     """
     manifest = project.manifest
     components = fill_partners(manifest.components_for(target.name), facts=project.facts, places=manifest.places)
     scene = Scene(target=target, components=components)
     told = [(finding, _reason_of(finding, project, components)) for finding in findings]
     with Trials(
-        project, target.name, workshop=workshop, progress=progress, until=time.monotonic() + patience, preferences={}
+        project,
+        target.name,
+        workshop=workshop,
+        progress=progress,
+        until=time.monotonic() + patience,
+        preferences=preferences or {},
     ) as trials:
         repaired = _all_repaired(told, scene, trials)
         if all(finding.repairs for finding in repaired) or trials.engine_failed:

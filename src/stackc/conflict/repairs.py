@@ -213,6 +213,9 @@ class _Search:
                 yield from demanded_versions(component, (asked for asked_of, asked in self._reason.demands if asked_of == name))
                 if name == "torch" and TargetLine("python") in self._reason.lines:
                     yield from torch_versions(component, target, facts)
+            case ExtrasLine(name):
+                extras = self._component(name).extras
+                yield from (tuple(extra for extra in extras if extra != gone) for gone in extras)
             case TargetLine("driver"):
                 yield from drivers(clauses)
             case TargetLine("gpus"):

@@ -41,11 +41,12 @@ platform = "linux/amd64"
 base = "debian:12"
 
 [components.app]
-version = "{app}"
+{app}
 {more}
 [matrix]
 packs = []
 """
+OLD_APP = 'version = "<2"'
 
 
 def place(line: int, name: str, source: str, file: Path) -> Place:
@@ -74,12 +75,12 @@ def bench(folder: Path, app: str, *, more: str = "", site: Site | None = None) -
     cache.close()
 
 
-def refusal(folder: Path, requirement: str, *, app: str = "<2") -> tuple[Finding, ...] | Resolution:
+def refusal(folder: Path, requirement: str, *, app: str = OLD_APP) -> tuple[Finding, ...] | Resolution:
     with bench(folder, app) as (project, workshop):
         return explain_refusal(project, "gpu", Requirement(requirement), workshop=workshop, progress=Notes())
 
 
-def conflict(folder: Path, *, patience: float = 15.0, app: str = "<2", site: Site | None = None) -> tuple[Finding, ...]:
+def conflict(folder: Path, *, patience: float = 15.0, app: str = OLD_APP, site: Site | None = None) -> tuple[Finding, ...]:
     """Return what is told of a manifest that wants both an old app and a new base."""
     more = '\n[components.base]\nversion = ">=2"\n'
     with bench(folder, app, more=more, site=site) as (project, workshop):
@@ -132,6 +133,34 @@ def test_another_version_of_a_component_is_held_against_its_own_line(tmp_path: P
 def refusal_findings(found: tuple[Finding, ...] | Resolution) -> tuple[Finding, ...]:
     assert not isinstance(found, Resolution)
     return found
+
+
+def test_a_manifest_without_any_solution_is_explained_by_itself(tmp_path: Path) -> None:
+    more = '\n[components.base]\nversion = ">=2"\n'
+    with bench(tmp_path, OLD_APP, more=more) as (project, workshop):
+        found = explain_refusal(project, "gpu", Requirement("alone==1.0"), workshop=workshop, progress=Notes())
+
+    (finding,) = refusal_findings(found)
+    assert (finding.code, [place.line for place in finding.places]) == ("S301", [10, 13])
+    assert finding.repairs == (
+        Repair(what="app", old='"<2"', new='">=2"', gives="app 2.0"),
+        Repair(what="base", old='">=2"', new='"<2"', gives="base 1.0"),
+    )
+
+
+def test_an_extra_that_stands_in_the_way_is_a_line_of_its_own(tmp_path: Path) -> None:
+    site = Site()
+    extra = Release(version="1.0", extras=("fast", "slow"), requires=("base<2 ; extra == 'fast'", "alone ; extra == 'slow'"))
+    publish(site, {**UNIVERSE, "app": (extra,)})
+
+    (found,) = conflict(tmp_path, app='version = "==1.0"\nextras = ["fast", "slow"]', site=site)
+
+    assert [place.path for place in found.places] == [("components", "app", "extras"), ("components", "base", "version")]
+    assert found.notes == ("app 1.0 requires base<2",)
+    assert found.repairs == (
+        Repair(what="app extras", old='["fast", "slow"]', new='["slow"]', gives="app 1.0"),
+        Repair(what="base", old='">=2"', new='"<2"', gives="base 1.0"),
+    )
 
 
 def test_where_time_is_up_the_best_reason_so_far_is_told_as_such(tmp_path: Path) -> None:
