@@ -215,7 +215,7 @@ def test_an_unknown_base_image_is_told_with_what_to_state(tmp_path: Path) -> Non
     assert desk.fail("compile") == Outcome(2, "", told)
 
 
-def test_the_matrix_refuses_a_stack_before_any_index_is_asked(tmp_path: Path) -> None:
+def test_the_matrix_refuses_a_stack_even_where_no_index_can_be_asked(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     components = '[components.scipy]\nversion = "<1.13"\n\n[components.numpy]\nversion = ">=2"\n'
     desk.write(manifest(None, components) + '\n[indexes.pypi]\nurl = "http://nowhere.invalid/simple"\n')
@@ -226,7 +226,9 @@ def test_the_matrix_refuses_a_stack_before_any_index_is_asked(tmp_path: Path) ->
         "rule scipy-numpy1: scipy<1.13 needs numpy<2 (SciPy before 1.13 is compiled against the NumPy 1 ABI: with NumPy 2 its "
         "extension modules fail at import) scipy/scipy pyproject.toml at tags v1.12.0 and v1.13.0\n"
         "\n"
-        "hint: change one of the lines; if the rule does not apply to this project, waive it under `[matrix] waive`\n"
+        "hint: any one of these satisfies the matrix; no index could be asked whether anything else is in the way\n"
+        '      scipy  "<1.13" → ">=1.13"\n'
+        '      numpy  ">=2"   → "<2"\n'
     )
     assert desk.fail("compile") == Outcome(3, "", told)
 
