@@ -40,6 +40,9 @@ __all__ = ["PATIENCE", "explain_conflict", "explain_refusal", "with_repairs"]
 PATIENCE = 15.0
 """How many seconds the search for a reason and for repairs may take, unless somebody says otherwise."""
 
+_GIVING_OUT = (Unanswered, UpstreamError, EngineError)
+"""What ends a search early: the time is up, or an index or the engine fails."""
+
 _MOST_CORES = 3
 _REPAIRABLE = frozenset({"S201", "S202", "S204", "S301", "S303", "S305"})
 _Told = tuple[Finding, Reason]
@@ -137,7 +140,7 @@ def _beyond(told: Sequence[_Told], trials: Trials) -> list[_Told]:
         if not isinstance(found, Conflict):
             return []
         return _Case(trials.project, found, trials.resolver_for(plan), ()).told(trials)
-    except (ManifestError, IncompatibleError, UpstreamError, EngineError, Unanswered):
+    except (ManifestError, IncompatibleError, *_GIVING_OUT):
         return []  # the matrix's findings stand by themselves
 
 
@@ -210,7 +213,7 @@ class _Case:
                     return repaired
                 more = self._sharing(trials)
                 return _all_repaired([*told, *more], self._scene, trials) if more else repaired
-            except (UpstreamError, EngineError, Unanswered):
+            except _GIVING_OUT:
                 self._conflict.session.show(self._plan)
                 return (self._in_engines_words(),)
 
@@ -227,7 +230,7 @@ class _Case:
         """Return cores that share lines with the first one: what is left when any one of its lines is settled."""
         stack, found = self._stack(), list(self._cores)
         gone = frozenset(member for core in found[1:] for member in core.members)
-        with suppress(Unanswered):  # what was found until now is true
+        with suppress(*_GIVING_OUT):  # what was found until now is true
             for member in found[0].members if found else ():
                 if not isinstance(member, InForce):
                     self._more_cores(stack.without(gone | {member}), found, trials)
@@ -252,7 +255,7 @@ class _Case:
         """Return a minimal core, and those that are left without all of its members."""
         stack = self._stack()
         found = [self._core(stack, self._conflict, trials)]
-        with suppress(Unanswered):  # what was found until now is true
+        with suppress(*_GIVING_OUT):  # what was found until now is true
             self._more_cores(stack.without(found[0].members), found, trials)
         return found
 
@@ -312,7 +315,7 @@ class _Case:
         present = (ComponentLine(member.name) for member in core.members if not isinstance(member, InForce))
         try:
             found = trials.solve(stack.only(frozenset((*core.members, *present))))
-        except Unanswered:
+        except _GIVING_OUT:
             return [], ()
         session = self._conflict.session
         links = find_links(session)
