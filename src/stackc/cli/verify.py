@@ -19,7 +19,6 @@ from stackc.layout import LOCK, lock_folder
 from stackc.lock.model import Lock
 from stackc.lock.stored import load_lock
 from stackc.matrix.bases import resolve_target
-from stackc.matrix.packs import did_you_mean
 from stackc.project import Project, load_project
 from stackc.target import Target
 from stackc.verify.outcome import Outcome, StepRow, document
@@ -85,7 +84,7 @@ def _locked(wanted: str | None, manifest: Path) -> _Locked:
     known = project.manifest.targets
     name = wanted or project.manifest.default_target
     if name not in known:
-        hint = did_you_mean(name, known) or f"the manifest has {', '.join(f'`{each}`' for each in known)}"
+        hint = f"the manifest has {', '.join(f'`{each}`' for each in known)}"
         raise UsageError(Finding(code="S002", message=f"there is no target `{name}`", hint=hint))
     folder = project.folder / lock_folder(name)
     lock = load_lock(folder, name)

@@ -54,7 +54,10 @@ class Sources(Struct, frozen=True, kw_only=True):
 
 
 def answers(story: Story, lock: Lock, sources: Sources) -> tuple[Answer, ...]:
-    """Return the answers, the whole log's first. Where the log is not whole, what it does not show is unknown, never a yes."""
+    """Return the answers, the whole log's first.
+
+    Where the log is not whole, what it does not show is unknown, never a yes, and the one reason for that is told once.
+    """
     whole = _whole(story, sources)
     walk = _Walk(story, lock, sources)
     ordered = [root_name(root.requirement) for root in lock.roots if root.order is not None]
@@ -63,15 +66,17 @@ def answers(story: Story, lock: Lock, sources: Sources) -> tuple[Answer, ...]:
     others = [package for package in lock.packages if package not in named]
     if others:
         found.append(walk.others(others))
+    verified = walk.verified()
     if whole.verdict != "yes":
         found = [_doubted(answer) for answer in found]
-    return (whole, *found, walk.verified())
+        verified = _doubted(verified) if verified.verdict == "unknown" else verified
+    return (whole, *found, verified)
 
 
 def _doubted(answer: Answer) -> Answer:
-    if answer.verdict != "yes":
+    if answer.verdict == "no":
         return answer
-    text = f"not shown by this log, and not contradicted: {answer.text}"
+    text = f"not shown by this log, and not contradicted: {answer.text}" if answer.verdict == "yes" else answer.text
     return Answer(question=answer.question, verdict="unknown", text=text, project=answer.project)
 
 
