@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from packaging.ranges import VersionRange
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from stackc.errors import Finding, Place
@@ -194,7 +195,7 @@ class _Stack:
         for arm in rule.arms:
             if all(self._forced(condition) for condition in arm.when):
                 return []
-        return [Condition(name, VersionRange.full(prereleases=True), "") for name in names]
+        return [Condition.of(name, SpecifierSet()) for name in names]
 
     def fitting(self, rule: Rule) -> list[str]:
         """Return the line that says which rows of a table would fit, the first ones of many; nothing for other rules."""

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache, reduce
 from itertools import groupby
-from operator import or_
 from typing import Protocol
 
-from packaging.ranges import VersionRange
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from stackc.errors import Place
 from stackc.matrix.builds import TORCH_CUDA, Builds
 from stackc.matrix.facts import ArchitectureFacts, BitsandbytesFacts, CudaFacts, Facts, FlashAttnFacts, NeedsFacts
-from stackc.matrix.model import Arm, Condition, ProjectName, Rule, pre_release_range
+from stackc.matrix.model import Arm, Condition, ProjectName, Rule
 from stackc.matrix.wording import spelled
 
 __all__ = ["derived_rules", "known_builds"]
@@ -137,11 +134,11 @@ def _torch_sm(rows: Sequence[ArchitectureFacts]) -> Rule:
     return _rule("torch-sm", arms, because, table="architectures", rows=rows, complete=True)
 
 
-def _devices(row: ArchitectureFacts) -> VersionRange:
+def _devices(row: ArchitectureFacts) -> tuple[str, ...]:
     """Return the devices that a build runs on: those of each major number from its architecture on, and all beyond PTX."""
     lowest = {number // 10: number for number in sorted(_numbers(row.sm), reverse=True)}
     texts = [f">={number},<{major * 10 + 10}" for major, number in lowest.items()]
-    return _any_of((*texts, *(f">={number}" for number in _numbers(row.ptx))))
+    return (*texts, *(f">={number}" for number in _numbers(row.ptx)))
 
 
 def _numbers(capabilities: Iterable[str]) -> list[int]:
@@ -182,18 +179,7 @@ def _match(row: BitsandbytesFacts, facts: Facts) -> str | None:
 
 def _one_of(name: ProjectName, texts: Sequence[str]) -> Condition:
     """Return the condition that a version is one of these, such as `12.4`, `12.*` or `2.5.*`."""
-    return Condition(name, _any_of(tuple(f"=={text}" for text in texts)), f" in {', '.join(texts)}")
-
-
-@lru_cache(maxsize=1024)
-def _any_of(texts: tuple[str, ...]) -> VersionRange:
-    """Return the versions that meet one of these specifiers at least."""
-    return reduce(or_, (_range(text) for text in texts), VersionRange.empty(prereleases=True))
-
-
-@lru_cache(maxsize=2048)
-def _range(text: str) -> VersionRange:
-    return pre_release_range(SpecifierSet(text))
+    return Condition(name, tuple(f"=={text}" for text in texts), f" in {', '.join(texts)}")
 
 
 def _majors(cudas: Iterable[str]) -> list[str]:
@@ -249,4 +235,4 @@ def _between(name: ProjectName, first: Version, last: Version) -> Condition:
 
 
 def _within(name: ProjectName, specifiers: str) -> Condition:
-    return Condition(name, _range(specifiers), specifiers)
+    return Condition(name, (specifiers,), specifiers)

@@ -25,7 +25,7 @@ def load_matrix(choice: MatrixChoice, *, folder: Path, facts: Facts, today: dt.d
     waivers.
     """
     files, findings = _files(choice, folder=folder, places=places)
-    packed, malformed = _read(files)
+    packed, malformed = _read(files, with_cases=False)
     rules = [entry.rule for entry in packed]
     if BUILTIN in choice.packs:
         rules += derived_rules(facts)
@@ -110,7 +110,7 @@ def _nothing(pack: str, place: Place) -> Finding:
     )
 
 
-def _read(files: Sequence[PackFile]) -> tuple[list[PackedRule], list[Finding]]:
+def _read(files: Sequence[PackFile], *, with_cases: bool = True) -> tuple[list[PackedRule], list[Finding]]:
     rules: list[PackedRule] = []
     findings: list[Finding] = []
     for file in files:
@@ -119,7 +119,7 @@ def _read(files: Sequence[PackFile]) -> tuple[list[PackedRule], list[Finding]]:
         except (OSError, UnicodeDecodeError) as error:
             findings.append(_unreadable(file, error))
             continue
-        pack = decode_pack(text, file=file.name)
+        pack = decode_pack(text, file=file.name, with_cases=with_cases)
         rules += pack.rules
         findings += pack.findings
     return rules, findings

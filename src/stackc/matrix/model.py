@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
+from functools import lru_cache, reduce
+from operator import or_
 from typing import Literal, NewType
 
 from msgspec import Struct
@@ -37,24 +39,40 @@ def is_virtual(name: str) -> bool:
 
 
 class Condition(Struct, frozen=True):
-    """A project and a range of its versions. `text` is the range as people read it, such as `<2`."""
+    """A project and a range of its versions: those that meet one of the specifiers `any_of`, or none of them if `outside`.
+
+    `text` is the range as people read it, such as `<2`. The range itself is made when it is first asked for: of the hundreds of
+    conditions that a matrix has, most are about projects that a stack does not.
+    """
 
     name: ProjectName
-    range: VersionRange
+    any_of: tuple[str, ...]
     text: str
+    outside: bool = False
 
     @classmethod
-    def of(cls, name: ProjectName, specifiers: SpecifierSet) -> Condition:
+    def of(cls, name: ProjectName, specifiers: SpecifierSet, *, text: str | None = None) -> Condition:
         """Return the condition that `name`'s version satisfies `specifiers`, pre-releases included."""
-        return cls(name, pre_release_range(specifiers), str(specifiers))
+        return cls(name, (str(specifiers),), str(specifiers) if text is None else text)
+
+    @property
+    def range(self) -> VersionRange:
+        """Return the versions that meet the condition."""
+        return _range(self.any_of, self.outside)
 
     def negated(self) -> Condition:
         """Return the condition that the project is there at a version outside this range."""
-        return Condition(self.name, self.range.complement(), f"not {self.text}")
+        return Condition(self.name, self.any_of, f"not {self.text}", not self.outside)
 
     def holds(self, version: Version) -> bool:
         """Say whether `version` lies in the range."""
         return version in self.range
+
+
+@lru_cache(maxsize=4096)
+def _range(any_of: tuple[str, ...], outside: bool) -> VersionRange:  # noqa: FBT001 (one half of a condition's key)
+    found = reduce(or_, (pre_release_range(SpecifierSet(text)) for text in any_of))
+    return found.complement() if outside else found
 
 
 def pre_release_range(specifiers: SpecifierSet) -> VersionRange:

@@ -33,7 +33,7 @@ from packaging.version import InvalidVersion, Version
 from stackc.errors import Finding, Place
 from stackc.manifest.locate import located
 from stackc.manifest.model import Places
-from stackc.matrix.model import Arm, Condition, ProjectName, Rule, pre_release_range
+from stackc.matrix.model import Arm, Condition, ProjectName, Rule
 from stackc.matrix.wording import spelled
 
 __all__ = ["Case", "Pack", "PackedRule", "decode_pack", "did_you_mean"]
@@ -66,8 +66,8 @@ class Pack(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
 
 
-def decode_pack(text: str, *, file: str) -> Pack:
-    """Decode the text of one rule pack; `file` names it in findings."""
+def decode_pack(text: str, *, file: str, with_cases: bool = True) -> Pack:
+    """Decode the text of one rule pack; `file` names it in findings. Cases are for those who check rules: they take time."""
     try:
         document: dict[str, object] = tomli.loads(text)
     except ValueError as error:  # also an integer of more digits than Python reads
@@ -77,7 +77,10 @@ def decode_pack(text: str, *, file: str) -> Pack:
     pack = _Table(document, (), located(text, file=file), [])
     pack.only(("rule",))
     tables = pack.tables("rule")
-    rules = [_rule(table, place) for table, place in zip(tables, _places(text, tables, file=file), strict=True)]
+    rules = [
+        _rule(table, place, with_cases=with_cases)
+        for table, place in zip(tables, _places(text, tables, file=file), strict=True)
+    ]
     return Pack(rules=tuple(rule for rule in rules if rule is not None), findings=tuple(pack.findings))
 
 
@@ -107,7 +110,7 @@ def _not_toml(reason: str, *, file: str) -> Finding:
     )
 
 
-def _rule(table: _Table, place: Place) -> PackedRule | None:
+def _rule(table: _Table, place: Place, *, with_cases: bool) -> PackedRule | None:
     """Decode one `[[rule]]`, None where anything is wrong with it."""
     before = len(table.findings)
     table.only(_RULE_KEYS)
@@ -117,7 +120,8 @@ def _rule(table: _Table, place: Place) -> PackedRule | None:
     because, source, date = table.text("because"), table.text("source"), table.date("date")
     probe = table.text("probe", required=False, lines=True)
     severity = table.severity()
-    cases = tuple(case for case in map(_case, table.tables("case")) if case is not None)
+    found = map(_case, table.tables("case")) if with_cases else ()
+    cases = tuple(case for case in found if case is not None)
     _check_projects(table, when, requires)
     if len(table.findings) > before or name is None or because is None or source is None or date is None:
         return None
@@ -269,7 +273,7 @@ class _Table:
                 self.note("S157", f"`{_escaped(text)}` holds {what}", key, hint="leave it out: rules are about versions alone")
                 return None
         name = ProjectName(canonicalize_name(requirement.name))
-        return Condition(name, pre_release_range(requirement.specifier), spelled(requirement.specifier))
+        return Condition.of(name, requirement.specifier, text=spelled(requirement.specifier))
 
     def _value(self, key: str, *, required: bool = True) -> object | None:
         value = self.content.get(key)

@@ -69,7 +69,7 @@ def sorted_text(text: str) -> str:
 
 
 def test_a_range_that_a_table_words_in_its_own_way_gives_nothing_to_try() -> None:
-    worded = Condition(ProjectName("torch"), condition("torch", ">=2").range, " in 1.12, 1.13")
+    worded = Condition(ProjectName("torch"), (">=2",), " in 1.12, 1.13")
     assert (
         list(rule_versions(component("torch", "==2.5.1"), [Clause("x", (condition("a", "<1"), worded.negated()), worded)]))
         == []

@@ -40,7 +40,7 @@ severity = "warning"
 
 def condition(name: str, specifiers: str, text: str | None = None) -> Condition:
     made = Condition.of(ProjectName(name), SpecifierSet(specifiers))
-    return made if text is None else Condition(made.name, made.range, text)
+    return made if text is None else Condition(made.name, made.any_of, text)
 
 
 def test_a_pack_decodes_to_its_rules_and_cases() -> None:
