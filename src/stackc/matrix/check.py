@@ -182,10 +182,21 @@ class _Stack:
 
     def verdict(self, clause: Clause) -> Verdict:
         """Return whether the clause is broken, cannot be broken by the manifest alone, or depends on what is not known."""
-        forced = [self._forced(condition) for condition in clause.conditions]
-        if False in forced or True not in forced:
+        if any(self._is_absent(condition.name) for condition in clause.conditions):
             return Verdict.COMPATIBLE
-        return Verdict.UNKNOWN if None in forced else Verdict.INCOMPATIBLE
+        known = unknown = False
+        for condition in clause.conditions:
+            forced = self._forced(condition)
+            if forced is False:
+                return Verdict.COMPATIBLE
+            known, unknown = known or forced is True, unknown or forced is None
+        if not known:
+            return Verdict.COMPATIBLE
+        return Verdict.UNKNOWN if unknown else Verdict.INCOMPATIBLE
+
+    def _is_absent(self, name: ProjectName) -> bool:
+        """Say at once whether no condition on a project can be forced: most rules are about others than those of a stack."""
+        return name not in self.virtual and not self._open(name) if is_virtual(name) else name not in self.ranges
 
     def uncovered(self, rule: Rule) -> list[Condition]:
         """Return what is forced and none of a table's rows speaks of, as conditions; nothing where a row does, or may."""
