@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from pathlib import Path
 
 __all__ = ["main"]
 
@@ -30,22 +28,40 @@ _NO_READER = 141
 
 
 def _run(arguments: list[str]) -> int:
-    if _is_plain_compile(arguments):
-        from stackc.layout import MANIFEST
-        from stackc.uptodate import targets_current
-
-        today = time.strftime("%Y-%m-%d", time.gmtime())
-        current = targets_current(Path(MANIFEST), tuple(arguments[1:]), today=today)
-        if current is not None:
-            sys.stdout.write("".join(f"{target}: nothing to do, its lock is that of stack.toml\n" for target in current))
-            return 0
+    command, *words = arguments or [""]
+    plain = not any(word.startswith("-") for word in words)
+    quick = {"compile": _nothing_to_compile, "guard": _nothing_to_guard}.get(command) if plain else None
+    told = quick(words) if quick is not None else None
+    if told is not None:
+        sys.stdout.write(told)
+        return 0
     from stackc.cli.app import run
 
     return run(arguments)
 
 
-def _is_plain_compile(arguments: list[str]) -> bool:
-    return arguments[:1] == ["compile"] and not any(argument.startswith("-") for argument in arguments)
+def _nothing_to_compile(targets: list[str]) -> str | None:
+    """Return what to say if the locks of all targets are current, else None."""
+    import time
+    from pathlib import Path
+
+    from stackc.layout import MANIFEST
+    from stackc.uptodate import targets_current
+
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    current = targets_current(Path(MANIFEST), tuple(targets), today=today)
+    return (
+        None if current is None else "".join(f"{target}: nothing to do, its lock is that of stack.toml\n" for target in current)
+    )
+
+
+def _nothing_to_guard(paths: list[str]) -> str | None:
+    """Return what to say if nothing is wrong with some files, else None."""
+    if not paths:
+        return None
+    from stackc.guard.quick import nothing_found, summary
+
+    return f"{summary(len(paths))}\n" if nothing_found(paths, folder=os.curdir) else None
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from pathlib import Path
+
+TYPE_CHECKING = False  # `typing` and `pathlib` take longer to import than a small file to guard
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["LOCK", "MANIFEST", "generated", "lock_folder", "outputs_digest", "read_outputs", "templates_folder"]
 
@@ -31,6 +33,8 @@ def generated(name: str) -> bool:
 
 def outputs_digest(files: Mapping[str, bytes]) -> str:
     """Return `sha256:<hex>` over the names and bytes of the files rendered from a lock; the lock itself is not one."""
+    import hashlib  # a guard asks for names alone
+
     state = hashlib.sha256()
     for name in sorted(files):
         if name != LOCK:

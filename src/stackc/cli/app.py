@@ -110,6 +110,36 @@ def check_command(targets: tuple[str, ...], manifest: Path) -> None:
     click.get_current_context().exit(check_targets(targets, manifest=manifest))
 
 
+@stackc.command("guard", short_help="Keep torch out of requirements-like files.")
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option(
+    "-f",
+    "--file",
+    "manifest",
+    type=click.Path(path_type=Path),
+    help="The manifest.  [default: the nearest stack.toml at or above each file]",
+)
+@click.option("--fix", is_flag=True, help="Delete the lines that require what is kept out, and change no other byte.")
+@click.option(
+    "--stdin-name", default="requirements.txt", show_default=True, metavar="NAME", help="What to take standard input for."
+)
+def guard_command(paths: tuple[str, ...], manifest: Path | None, *, fix: bool, stdin_name: str) -> None:
+    """Find requirements of torch, and of all that is kept out, in PATHs: files, folders, or - for standard input.
+
+    Kept out are torch, torchvision, torchaudio, torchtext and torch's builds of triton, and with a stack.toml every project
+    that an ordered step installs. Read are requirements and constraints files with all that they include, pyproject.toml,
+    Pipfile, environment.yml, setup.cfg, setup.py (which is not run), cog.yaml, and the commands of Dockerfiles, shell
+    scripts and Makefiles. Of a folder (default: the project's) the usual ones are, without those that git ignores.
+
+    A line ending in "# stackc: allow torch - REASON" is let through. Exits with 1 if there is any error, and with 2 if a PATH
+    cannot be read.
+    """
+    from stackc.cli.guard import guard_files
+
+    status = guard_files(paths, manifest=manifest, fix=fix, stdin_name=stdin_name, environment=os.environ)
+    click.get_current_context().exit(status)
+
+
 @stackc.command("explain", short_help="Why this version, why not that one; what a code or a rule means.")
 @click.argument("word", metavar="NAME|NAME==VERSION|CODE|RULE")
 @_own_manifest

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import tomli
 
+TYPE_CHECKING = False  # `typing` takes as long to import as a manifest to read
 if TYPE_CHECKING:  # `stackc.errors` is loaded only once there is an error: every run reads a manifest
     from stackc.errors import ManifestError
 
