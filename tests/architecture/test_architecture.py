@@ -87,19 +87,10 @@ SHELL_ONLY = {"os.environ", "os.getenv", "print", "sys.argv", "sys.exit", "sys.s
 
 # What the light modules leave to those who need it: each costs milliseconds that a command with nothing to do has not got.
 HEAVY = {"asyncio", "ctypes", "email", "http", "importlib.metadata", "jinja2", "pycurl", "rich", "sqlite3", "ssl", "uv"}
+LIGHT = {"stackc.codes", "stackc.errors", "stackc.files", "stackc.cli.report", "stackc.redact", "stackc.target"}
+
 # What a guard that finds nothing leaves out too: it has 20 ms.
 SLOW = {"click", "dataclasses", "hashlib", "inspect", "msgspec", "packaging", "pathlib", "typing", "yaml"}
-    "click",
-    "dataclasses",
-    "hashlib",
-    "inspect",
-    "msgspec",
-    "packaging",
-    "pathlib",
-    "typing",
-    "yaml",
-}
-LIGHT = {"stackc.codes", "stackc.errors", "stackc.files", "stackc.cli.report", "stackc.redact", "stackc.target"}
 
 KINDS = {"base", "common", "helper", "helpers", "manager", "misc", "util", "utils"}
 LONGEST = 400
