@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 from packaging.specifiers import SpecifierSet
@@ -10,7 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from stackc.errors import Finding, ManifestError
 from stackc.manifest.model import Component, MatrixVersion, Places, Policy
-from stackc.matrix.facts import PARTNERS, Facts, TorchFacts
+from stackc.matrix.facts import PARTNERS, Facts, PartnerFacts, TorchFacts
 from stackc.matrix.model import pre_release_range
 from stackc.matrix.places import place_of_version, place_of_virtual
 from stackc.matrix.verdict import under_policy
@@ -96,7 +96,7 @@ def check_torch(
     for name, component in by_name.items():
         if name in _CHECKED:
             findings += _check_partner(component, torch, row, target, policy, places)
-            findings += _check_partner_python(component, target, facts, policy, places)
+            findings += _check_partner_python(component, row, target, facts, policy, places)
     return tuple(findings)
 
 
@@ -137,7 +137,7 @@ def _check_python(torch: Component, row: TorchFacts, target: Target, facts: Fact
 
 
 def _check_partner_python(
-    component: Component, target: Target, facts: Facts, policy: Policy, places: Places
+    component: Component, torch: TorchFacts, target: Target, facts: Facts, policy: Policy, places: Places
 ) -> tuple[Finding, ...]:
     """Return that a pinned partner has no wheel for the target's Python; an index of its own may have more of them."""
     pinned = exact_version(component)
@@ -155,10 +155,28 @@ def _check_partner_python(
         ),
         wanted=f"Python {joined(row.pythons, conjunction='or')}",
         found=f"Python {python}",
-        notes=(f"source: {row.source}",),
+        notes=(f"source: {row.source}", *_nearest_trio(torch, python, facts)),
         hint=f"{component.name} {others[0]} to {others[-1]} have wheels for Python {python}" if others else None,
     )
     return (finding,) if component.index is None else under_policy(finding, policy)
+
+
+def _nearest_trio(torch: TorchFacts, python: str, facts: Facts) -> tuple[str, ...]:
+    """Return the line that names the first later torch which, with both its partners, has wheels for a Python."""
+    for version, row in facts.torches.items():
+        partners = {name: _only(row.partner(name), facts.partners(name)) for name in _CHECKED}
+        rows = (row, *partners.values())
+        if version > torch.version and all(each is not None and python in each.pythons for each in rows):
+            named = [f"{name} {each.version}" for name, each in partners.items() if each is not None]
+            return (f"the next torch with partners for Python {python}: {joined((f'torch {version}', *named))}",)
+    return ()
+
+
+def _only(specifiers: SpecifierSet | None, rows: Mapping[Version, PartnerFacts]) -> PartnerFacts | None:
+    """Return the row of the one release that a partner's specifier names."""
+    if specifiers is None:
+        return None
+    return next((row for version, row in rows.items() if specifiers.contains(version)), None)
 
 
 def _check_partner(

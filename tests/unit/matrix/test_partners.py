@@ -211,3 +211,6 @@ def test_a_partner_without_a_wheel_for_the_python_is_refused(
         "torchvision 0.20.1 has no wheel for Python 3.13",
         "torchaudio 2.5.1 has no wheel for Python 3.13",
     ][: len(severities)]
+    assert {finding.notes[1:] for finding in findings} <= {
+        ("the next torch with partners for Python 3.13: torch 2.6.0, torchvision 0.21.0 and torchaudio 2.6.0",)
+    }
