@@ -32,9 +32,9 @@ def check_gpu(gpu: Gpu, lock: Lock, target: Target, matrix: Matrix, *, places: t
     pins = _pins(lock, target, matrix)
     driver = _version(gpu.driver.version)
     if driver is not None:
-        yield from _driver(driver, pins, target, matrix, places)
+        yield from _driver(driver, gpu.driver.version, pins, target, matrix, places=places)
     for device in gpu.devices or gpu.driver.devices:
-        yield from _device(device, pins, target, matrix, places)
+        yield from _device(device, pins, target, matrix, places=places)
 
 
 def _pins(lock: Lock, target: Target, matrix: Matrix) -> _Pins:
@@ -48,30 +48,32 @@ def _pins(lock: Lock, target: Target, matrix: Matrix) -> _Pins:
     return found
 
 
-def _driver(driver: Version, pins: _Pins, target: Target, matrix: Matrix, places: tuple[Place, ...]) -> Iterator[Finding]:
+def _driver(
+    driver: Version, spelled: str, pins: _Pins, target: Target, matrix: Matrix, *, places: tuple[Place, ...]
+) -> Iterator[Finding]:
     if target.driver is not None and driver < target.driver:
         yield Finding(
             code="S644",
-            message=f"driver {driver} is older than the oldest one that target `{target.name}` is for",
+            message=f"driver {spelled} is older than the oldest one that target `{target.name}` is for",
             places=places,
             wanted=f"driver {target.driver} or newer",
-            found=str(driver),
+            found=spelled,
             hint="upgrade the driver of this machine, or run the image on another one",
         )
     for rule, clause in _broken(_rules(matrix, _DRIVER), {**pins, _DRIVER: driver}):
         yield Finding(
             code="S641",
-            message=f"driver {driver} does not run what the lock of target `{target.name}` has",
+            message=f"driver {spelled} does not run what the lock of target `{target.name}` has",
             places=places,
             wanted=f"driver{clause.required.text}" if clause.required is not None else None,
-            found=str(driver),
+            found=spelled,
             notes=(rule_note(rule, clause),),
             hint="upgrade the driver of this machine, or compile for an older CUDA",
             severity=rule.severity,
         )
 
 
-def _device(device: Device, pins: _Pins, target: Target, matrix: Matrix, places: tuple[Place, ...]) -> Iterator[Finding]:
+def _device(device: Device, pins: _Pins, target: Target, matrix: Matrix, *, places: tuple[Place, ...]) -> Iterator[Finding]:
     capability = "".join(device.capability.split("."))
     known = {gpu.removeprefix("sm_").rstrip("a") for gpu in target.gpus}
     if known and capability not in known:

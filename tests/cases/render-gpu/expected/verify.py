@@ -138,9 +138,9 @@ def main(arguments=None):
         check_version(report, name, locked, installed)
     check_strangers(report, installed)
     check_requirements(report)
-    in_child(report, component_events)
+    in_child(report, component_events, "checking the components")
     if asked.gpu:
-        in_child(report, gpu_events)
+        in_child(report, gpu_events, "trying the GPU")
     receipt = receipt_of(report, installed)
     if asked.receipt and not report.failures:
         leave_receipt(report, asked.receipt, before, receipt)
@@ -401,7 +401,7 @@ def check_requirements(report):
     report.hold("requirement", None, "pip check")
 
 
-def in_child(report, events):
+def in_child(report, events, task):
     """Run a generator of checks in a child process, so that a crash of compiled code is a failure with a name, not an end."""
     reading, writing = os.pipe()
     sys.stdout.flush()
@@ -419,7 +419,7 @@ def in_child(report, events):
             sys.stdout.flush()
             os._exit(0)
     os.close(writing)
-    between = ["begin", "end", None, "checking the components"]
+    between = ["begin", "end", None, task]
     doing = between
     with os.fdopen(reading) as pipe:
         for line in pipe:
