@@ -215,6 +215,30 @@ def test_an_interpreter_that_ends_before_its_checks_is_told(tmp_path: Path) -> N
     )
 
 
+def test_a_machine_s_driver_and_gpus_are_told_and_held_to_the_matrix(environment: Environment, tmp_path: Path) -> None:
+    seen = {"name": "NVIDIA H100", "capability": "9.0"}
+    used = {**seen, "memory": 80 * 2**30, "free": 78 * 2**30, "error": 3.1e-06, "tolerance": 0.001}
+    gpu = {"driver": {"version": "470.82.01", "cuda": "11.4", "devices": [seen]}, "devices": [used]}
+    told = {"format": 1, "checks": [], "notes": [], "receipt": environment.document()["receipt"], "gpu": gpu}
+    (tmp_path / "told.json").write_text(json.dumps(told))
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\ncat {tmp_path}/told.json\n")
+    python.chmod(0o755)
+    answered = run("--gpu", "--python", str(python), folder=environment.project)
+    assert answered.status == 1
+    assert answered.out.splitlines() == [
+        "driver 470.82.01, for CUDA up to 11.4",
+        "GPU 0: NVIDIA H100, compute capability 9.0, 78.0 of 80.0 GiB free, a matrix product within 3.1e-06 of the CPU's",
+        f"gpu: {python} is not what the lock says: 1 error",
+    ]
+    assert answered.err.splitlines()[:4] == [
+        "error[S641]: driver 470.82.01 does not run what the lock of target `gpu` has",
+        " --> locks/gpu/lock.toml:86: package.torch",
+        "wanted: driver>=525",
+        " found: 470.82.01",
+    ]
+
+
 LIGHT = """
 import sys
 from stackc.cli.app import run
