@@ -6,15 +6,16 @@ from collections.abc import Iterator, Mapping
 from difflib import unified_diff
 
 from stackc.errors import Finding, LockError, Place, StackcError
-from stackc.layout import LOCK, lock_folder, read_outputs, templates_folder
+from stackc.layout import BAKE, LOCK, lock_folder, read_outputs, templates_folder
 from stackc.lock.model import Lock
 from stackc.lock.proof import prove
 from stackc.lock.stored import load_lock
 from stackc.matrix.bases import resolve_target
 from stackc.project import Project
+from stackc.render.bake import bake_of
 from stackc.render.outputs import render
 
-__all__ = ["check_target", "no_lock"]
+__all__ = ["check_bake", "check_target", "no_lock"]
 
 _LONGEST_DIFF = 12
 
@@ -29,6 +30,19 @@ def check_target(name: str, project: Project) -> tuple[Finding, ...]:
         return (no_lock(name, project),)
     moved = tuple(_moved_inputs(lock, project, name))
     return (*moved, *prove(lock, matrix=project.matrix), *_drift(lock, project, name, moved=bool(moved)))
+
+
+def check_bake(project: Project) -> tuple[Finding, ...]:
+    """Return what is wrong with the bake file of all targets, which lies beside their locks; nothing before there are any."""
+    path, expected = project.folder / BAKE, bake_of(project.manifest)
+    if not path.is_file() and not any(
+        (project.folder / lock_folder(name) / LOCK).exists() for name in project.manifest.targets
+    ):
+        return ()
+    if not path.is_file():
+        return (Finding(code="S522", message=f"`{BAKE}` is missing", hint="run `stackc compile`"),)
+    found = path.read_bytes()
+    return () if found == expected else (_edited(BAKE, expected=expected, found=found, source="stack.toml"),)
 
 
 def no_lock(name: str, project: Project) -> Finding:
@@ -88,14 +102,14 @@ def _render(lock: Lock, project: Project, name: str) -> Mapping[str, bytes]:
     return render(lock, manifest=project.manifest, target=target, folder=lock_folder(name), project_templates=templates)
 
 
-def _edited(file: str, *, expected: bytes, found: bytes) -> Finding:
+def _edited(file: str, *, expected: bytes, found: bytes, source: str = "the lock") -> Finding:
     wanted, there = (content.decode("utf-8", "replace").splitlines() for content in (expected, found))
     diff = list(unified_diff(wanted, there, "as compiled", "as found", lineterm="", n=0))[2:]
     line = next((_line_of(row) for row in diff if row.startswith("@@")), None)
     more = len(diff) - _LONGEST_DIFF
     return Finding(
         code="S523",
-        message=f"`{file}` is not what the lock renders to",
+        message=f"`{file}` is not what {source} renders to",
         places=(Place(file=file, line=line),),
         notes=(*diff[:_LONGEST_DIFF], *((f"... and {more} lines more",) if more > 0 else ())),
         hint="change stack.toml or a template instead, and run `stackc compile`; generated files are written over",

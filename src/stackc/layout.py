@@ -8,10 +8,12 @@ TYPE_CHECKING = False  # `typing` and `pathlib` take longer to import than a sma
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["LOCK", "MANIFEST", "generated", "lock_folder", "outputs_digest", "read_outputs", "templates_folder"]
+__all__ = ["BAKE", "LOCK", "MANIFEST", "generated", "lock_folder", "outputs_digest", "read_outputs", "templates_folder"]
 
 MANIFEST = "stack.toml"
 LOCK = "lock.toml"
+BAKE = "locks/docker-bake.hcl"
+"""The one generated file that is all targets' own, relative to the project."""
 
 _FILES = frozenset({LOCK, "requirements.txt", "constraints.txt", "Dockerfile", "verify.py", "STACK.md"})
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from stackc import __version__
-from stackc.layout import LOCK, lock_folder, outputs_digest, read_outputs, templates_folder
+from stackc.layout import BAKE, LOCK, lock_folder, outputs_digest, read_outputs, templates_folder
 from stackc.lock.head import Head, read_head
 from stackc.manifest.digest import digest as manifest_digest
 from stackc.manifest.syntax import parse
 from stackc.matrix.digest import digest as matrix_digest
+from stackc.render.bake import bake_file
 from stackc.render.digest import digest as templates_digest
 
 __all__ = ["InputDigests", "digests", "is_current", "targets_current"]
@@ -52,9 +53,10 @@ def targets_current(manifest: Path, wanted: tuple[str, ...], *, today: str) -> t
     """
     try:
         text = manifest.read_bytes().decode("utf-8")
-        declared = tuple(_table(parse(text, file=str(manifest)), "targets"))
+        content = parse(text, file=str(manifest))
+        declared = tuple(_table(content, "targets"))
         names = tuple(dict.fromkeys(wanted)) or declared
-        if not names or not set(names) <= set(declared):
+        if not names or not set(names) <= set(declared) or not _bake_current(manifest.parent, content):
             return None
         inputs = digests(text, file=str(manifest), folder=manifest.parent, today=today)
         return names if all(is_current(manifest.parent / lock_folder(name), inputs) for name in names) else None
@@ -76,6 +78,13 @@ def is_current(folder: Path, inputs: InputDigests) -> bool:
     except (OSError, KeyError, UnicodeDecodeError):
         return False
     return head is not None and head.stackc == __version__ and head.intact and _same(head, inputs, outputs_digest(files))
+
+
+def _bake_current(folder: Path, content: dict[str, object]) -> bool:
+    """Say whether the bake file of all targets is there as the manifest's content gives it. Raises OSError and ValueError."""
+    name, targets = _table(content, "stack").get("name"), _table(content, "targets")
+    platforms = {target: str(_table(targets, target).get("platform")) for target in targets}
+    return (folder / BAKE).read_bytes() == bake_file(str(name), platforms)
 
 
 def _same(head: Head, inputs: InputDigests, outputs: str) -> bool:

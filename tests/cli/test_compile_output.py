@@ -42,6 +42,7 @@ changed against the previous lock: 1 version
   base 1.1 -> 2.0
 """
 FILES = [
+    "locks/docker-bake.hcl",
     "locks/gpu/Dockerfile",
     "locks/gpu/STACK.md",
     "locks/gpu/constraints.txt",
@@ -158,7 +159,7 @@ def test_several_targets_are_compiled_one_after_the_other_or_by_name(tmp_path: P
     desk.write(default + other)
     arm = FIRST.replace("gpu", "arm")
     assert desk.run("compile", "arm") == Outcome(0, arm, "")
-    assert sorted(path.name for path in (desk.project / "locks").iterdir()) == ["arm"]
+    assert sorted(path.name for path in (desk.project / "locks").iterdir()) == ["arm", "docker-bake.hcl"]
     assert desk.run("compile", "gpu", "arm").stdout.startswith("gpu: resolved by uv")
     assert desk.run("compile") == Outcome(0, f"{NOTHING.stdout}{NOTHING.stdout.replace('gpu', 'arm')}", "")
     assert desk.run("check", "arm", "gpu") == Outcome(0, "arm: proved, nothing drifted\ngpu: proved, nothing drifted\n", "")

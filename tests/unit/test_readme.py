@@ -12,6 +12,7 @@ import tomli
 from stackc.cli.app import stackc
 from stackc.layout import generated
 from stackc.manifest.decode import decode
+from stackc.manifest.fields import Image
 
 PROJECT = Path(__file__).parents[2]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -45,6 +46,13 @@ def test_the_options_that_the_table_of_commands_names_are_those_of_the_command()
 def test_the_example_manifest_is_one() -> None:
     (text,) = re.findall(r"```toml\n(.*?)```", section("The manifest"), re.DOTALL)
     assert decode(text, file="README.md").name == "zopilot-gpu"
+
+
+def test_the_table_of_the_image_lists_every_key_and_no_other() -> None:
+    rows = re.findall(r"^\| (`[a-z-]+`(?:, `[a-z-]+`)*) \|", section("The manifest"), re.MULTILINE)
+    assert sorted(key for row in rows for key in re.findall(r"[a-z-]+", row)) == sorted(
+        field.key for field in Image.table.fields
+    )
 
 
 def test_the_table_of_files_is_what_the_example_s_lock_folder_holds() -> None:

@@ -11,9 +11,10 @@ import pytest
 from msgspec.structs import replace
 
 from stackc import __version__
-from stackc.layout import outputs_digest
+from stackc.layout import BAKE, outputs_digest
 from stackc.lock.codec import encode
 from stackc.lock.model import Inputs
+from stackc.render.bake import bake_file
 from stackc.uptodate import InputDigests, digests, is_current, targets_current
 from unit.lock.lock_samples import LOCK
 
@@ -23,8 +24,10 @@ MANIFEST = """
 name = "demo"
 [targets.gpu]
 python = "3.10"
+platform = "linux/amd64"
 [targets.cpu]
 python = "3.10"
+platform = "linux/amd64"
 [matrix]
 packs = ["builtin", "rules/*.toml"]
 waive = [{ rule = "some-rule", because = "we patch it", until = 2026-11-25 }]
@@ -41,6 +44,7 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "stack.toml").write_text(MANIFEST, encoding="utf-8")
     for name in ("gpu", "cpu"):
         write_lock(tmp_path, name)
+    (tmp_path / BAKE).write_bytes(bake_file("demo", {"gpu": "linux/amd64", "cpu": "linux/amd64"}))
     return tmp_path
 
 
@@ -68,6 +72,14 @@ def test_nothing_is_to_do_where_nothing_changed(project: Path) -> None:
     assert current(project, "cpu") == ("cpu",)
     assert current(project, "cpu", "gpu", "cpu") == ("cpu", "gpu")
     assert is_current(project / "locks" / "gpu", inputs(project))
+
+
+@pytest.mark.parametrize("content", [None, b"", bake_file("demo", {"gpu": "linux/arm64", "cpu": "linux/amd64"})])
+def test_a_bake_file_that_is_not_the_manifests_is_to_be_written(project: Path, content: bytes | None) -> None:
+    (project / BAKE).unlink()
+    if content is not None:
+        (project / BAKE).write_bytes(content)
+    assert current(project) is None
 
 
 def test_a_comment_in_the_manifest_changes_nothing(project: Path) -> None:

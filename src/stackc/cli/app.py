@@ -80,7 +80,7 @@ def compile_command(
     Versions that are locked already stay as long as they fit; only what an edit of stack.toml forces to move moves. The
     files of a target are replaced all at once, and only by a lock that stackc has proved. What lies there: lock.toml,
     requirements.txt (without what an ordered step installs, such as torch), constraints.txt, steps/, Dockerfile, verify.py
-    and STACK.md.
+    and STACK.md. Beside them locks/docker-bake.hcl builds all targets.
     """
     from stackc.cli.compile import compile_targets
 
@@ -108,6 +108,27 @@ def check_command(targets: tuple[str, ...], manifest: Path) -> None:
     from stackc.cli.check import check_targets
 
     click.get_current_context().exit(check_targets(targets, manifest=manifest))
+
+
+@stackc.command("targets", short_help="List the targets, for people or for CI.")
+@_manifest
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github-matrix"]),
+    default="text",
+    show_default=True,
+    help="The form of the list.",
+)
+def targets_command(manifest: Path, form: str) -> None:
+    """List the targets of the manifest: name, Python, platform and base image, and where the lock and the Dockerfile lie.
+
+    github-matrix is one line for a job's output, which another job's `strategy.matrix` takes through fromJSON: one build per
+    target. `docker buildx bake -f locks/docker-bake.hcl` builds all of them on one machine.
+    """
+    from stackc.cli.targets import list_targets
+
+    click.echo(list_targets(manifest, form=form))
 
 
 @stackc.command("guard", short_help="Keep torch out of requirements-like files.")

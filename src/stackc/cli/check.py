@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from stackc.check import check_target
+from stackc.check import check_bake, check_target
 from stackc.cli.report import format_finding
 from stackc.cli.terminal import colored
 from stackc.cli.workshop import chosen_targets
@@ -23,7 +23,7 @@ def check_targets(targets: tuple[str, ...], *, manifest: Path) -> int:
     project = load_project(manifest, today=dt.datetime.now(dt.timezone.utc).date())
     names = chosen_targets(project.manifest, targets)
     found = {name: check_target(name, project) for name in names}
-    findings = [*project.findings, *(finding for some in found.values() for finding in some)]
+    findings = [*project.findings, *(finding for some in found.values() for finding in some), *check_bake(project)]
     for finding in findings:
         click.echo(f"{format_finding(finding, color=colored(sys.stderr, os.environ))}\n", err=True, color=True)
     for name, some in found.items():

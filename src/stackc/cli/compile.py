@@ -17,8 +17,10 @@ from stackc.cli.terminal import TerminalProgress, colored, columns
 from stackc.cli.workshop import chosen_targets, open_workshop
 from stackc.compile import Options, compile_target
 from stackc.errors import Finding
-from stackc.files import recover
-from stackc.project import load_project
+from stackc.files import recover, write_file
+from stackc.layout import BAKE
+from stackc.project import Project, load_project
+from stackc.render.bake import bake_of
 
 __all__ = ["compile_targets"]
 
@@ -51,6 +53,15 @@ def compile_targets(
             _warn(compiled.warnings, environment)
             wide = sys.stdout.isatty()
             click.echo(summarize(compiled, seconds=time.monotonic() - began, dry_run=dry_run, wide=wide), nl=False)
+    if not dry_run:
+        _write_bake(project)
+
+
+def _write_bake(project: Project) -> None:
+    """Write the bake file of all targets, unless it is there as it should be: last, when the locks that it names are."""
+    path, content = project.folder / BAKE, bake_of(project.manifest)
+    if not path.is_file() or path.read_bytes() != content:
+        write_file(path, content)
 
 
 def _warn(findings: Iterable[Finding], environment: Mapping[str, str]) -> None:
