@@ -1,6 +1,6 @@
 """`stackc verify`: whole output and exit status, for environments, receipts and build logs.
 
-After a wanted change of what is said of the recorded logs: `PYTHONPATH=tests python -m cli.test_verify_output`, and review.
+After a wanted change of what is said of the recorded logs: `PYTHONPATH=tests python tests/cli/test_verify_output.py`.
 """
 
 from __future__ import annotations

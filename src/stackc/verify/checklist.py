@@ -31,7 +31,6 @@ Question = Literal["whole", "own-step", "kept", "once", "others", "verified"]
 
 _REBUILD = "build again with --no-cache, and read that log"
 _ANYWHERE = re.compile(r"--extra-index-url\b|--find-links\b|(?<!\S)-f\b|--index-strategy[ =]unsafe")
-_INSTALLER = re.compile(r"RUN\b.*\b(?:pip|uv|conda)\b")
 _INDEX = re.compile(r"(?:--index-url|--default-index|(?<!\S)-i)[ =]['\"]?([^\s'\"]+)")
 
 
@@ -115,17 +114,19 @@ class _Walk:
         first, later = list(self._at_home(package)), list(self._elsewhere(package))
         pin = f"{package.name} {package.version}"
         if self.files[package.name][0].default:
-            yield _answer("once", f"{pin} was installed once, in {where}", package, [*first, *later])
+            found = [*first, *self._unseen_later(package), *later]
+            yield _answer("once", f"{pin} was installed once, in {where}", package, found)
         else:
             yield _answer("own-step", f"{pin} was downloaded in {where}, from index {package.index} alone", package, first)
             text = f"no other step downloaded, replaced or removed {package.name}"
-            yield _answer("kept", text, package, [*self._unseen_later(package), *later])
+            lacking = [] if self._homes(package) else first
+            yield _answer("kept", text, package, [*lacking, *self._unseen_later(package), *later])
 
     def others(self, packages: Sequence[Package]) -> Answer:
         """Return the one answer about all that is no ordered component."""
         found: list[Finding | _Doubt] = []
         for package in packages:
-            found += [*self._at_home(package), *self._elsewhere(package)]
+            found += [*self._at_home(package), *self._unseen_later(package), *self._elsewhere(package)]
         counted = "the one other package was" if len(packages) == 1 else f"the other {len(packages)} packages were each"
         versions = "its locked version" if len(packages) == 1 else "their locked versions"
         return _answer("others", f"{counted} installed once, at {versions}", None, found)
@@ -234,14 +235,13 @@ class _Walk:
             yield self._wrong(code, package, message, done[0], wanted=wanted, found=done[0].step.command)
 
     def _unseen_later(self, package: Package) -> Iterator[_Doubt]:
-        """Yield the first step after a package's own that may have done anything to it, since it does not show what it did."""
-        first = min((story.step.id for story in self._homes(package)), default=0)
-        if not first:
-            yield self._doubt(package, f"the log does not show the step that installs {package.name}", None)
+        """Yield each installer that ran after a package's own step and does not show what it did."""
+        own = {story.step.id for story in self._homes(package)}
         for story in self.story.steps:
-            if first and story.step.id > first and _INSTALLER.match(story.step.command) and (unseen := _unseen(story)):
-                yield self._doubt(package, f"the log does not show what became of {package.name} later: {unseen}", story)
-                return
+            unseen = _unseen(story) or (f"{_step(story)} does not say what it did" if story.silent else None)
+            if own and story.step.id > min(own) and story.installs and unseen:
+                message = f"the log does not show what an installer did later: {unseen}"
+                yield _Doubt(_finding("S657", message, (self._place(story),), hint=_REBUILD))
 
     def _wrong(self, code: str, package: Package, message: str, at: _Touch | Place, *, wanted: str, found: str) -> Finding:
         place = at if isinstance(at, Place) else Place(file=self.sources.log, line=at.line)

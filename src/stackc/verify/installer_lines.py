@@ -6,7 +6,19 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
-from stackc.verify.log_events import Asked, Checked, Clipped, Complained, Concluded, Event, Fetched, Installed, LogStep, Removed
+from stackc.verify.log_events import (
+    Asked,
+    Checked,
+    Clipped,
+    Complained,
+    Concluded,
+    Event,
+    Fetched,
+    Installed,
+    LogStep,
+    Removed,
+    Satisfied,
+)
 
 __all__ = ["read_output"]
 
@@ -22,7 +34,10 @@ _STARTS = (
     "ok    ",
     "FAIL  ",
     "verify: ",
+    "Requirement already satisfied: ",
+    "Audited ",
     "ERROR: ",
+    "error: ",
     "[output clipped",
 )
 _FETCHED = re.compile(
@@ -50,7 +65,9 @@ def read_output(step: LogStep, text: str, line: int) -> Iterator[Event]:
     elif said.startswith("verify: "):
         found = _HOLDS.fullmatch(said)
         yield Concluded(line, step, said, int(found[1]) if found else None)
-    elif said.startswith("ERROR: "):
+    elif said.startswith(("Requirement already satisfied: ", "Audited ")):
+        yield Satisfied(line, step)
+    elif said.startswith(("ERROR: ", "error: ")):
         yield Complained(line, step, said)
     elif said.startswith("[output clipped"):
         yield Clipped(line, step, said)

@@ -21,6 +21,7 @@ __all__ = [
     "LogStep",
     "OfStep",
     "Removed",
+    "Satisfied",
     "StepBegun",
     "StepEnded",
     "StepState",
@@ -101,6 +102,13 @@ class Removed(Struct, frozen=True):
     version: str
 
 
+class Satisfied(Struct, frozen=True):
+    """An installer found something there already, and left it."""
+
+    line: int
+    step: LogStep
+
+
 class Checked(Struct, frozen=True):
     """One line of verify.py."""
 
@@ -148,7 +156,7 @@ class Finished(Struct, frozen=True):
     line: int
 
 
-OfStep = StepEnded | Asked | Fetched | Installed | Removed | Checked | Concluded | Complained | Clipped
+OfStep = StepEnded | Asked | Fetched | Installed | Removed | Satisfied | Checked | Concluded | Complained | Clipped
 """What happens in a step that has begun."""
 
 Event = StepBegun | OfStep | Failed | Finished

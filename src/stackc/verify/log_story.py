@@ -30,6 +30,7 @@ from stackc.verify.log_events import (
     LogStep,
     OfStep,
     Removed,
+    Satisfied,
     StepBegun,
     StepEnded,
     StepState,
@@ -37,6 +38,8 @@ from stackc.verify.log_events import (
 
 __all__ = ["StepStory", "Story", "gather", "project_of"]
 
+_INSTALLS = re.compile(r"RUN\b.*\b(?:pip[0-9.]*|uv|conda|mamba|poetry|pdm|pipenv)\b[^;&|]*\s(?:install|sync|add|update)\b")
+_QUIET = re.compile(r"(?<!\S)(?:-q+|--quiet)\b|/dev/null|\b(?:PIP|UV)_QUIET\b")
 _REQUIREMENT_FILE = re.compile(r"(?:steps/[A-Za-z0-9._-]+|requirements)\.txt")
 
 
@@ -50,6 +53,7 @@ class StepStory(Struct, kw_only=True):
     fetched: dict[str, Fetched] = field(default_factory=dict)
     installed: dict[tuple[str, str], Installed] = field(default_factory=dict)
     removed: dict[tuple[str, str], Removed] = field(default_factory=dict)
+    satisfied: bool = False
     holding: int = 0
     failing: list[Checked] = field(default_factory=list)
     concluded: Concluded | None = None
@@ -61,6 +65,16 @@ class StepStory(Struct, kw_only=True):
         """Return the requirement files of a lock that the step's command installs from."""
         installs = re.search(r"\binstall\b|\bsync\b", self.step.command)
         return frozenset(_REQUIREMENT_FILE.findall(self.step.command)) if installs else frozenset()
+
+    @property
+    def installs(self) -> bool:
+        """Say whether the step's command runs an installer."""
+        return _INSTALLS.match(self.step.command) is not None
+
+    @property
+    def silent(self) -> bool:
+        """Say whether an installer in the step was told to be quiet, or says nothing of what it did."""
+        return _QUIET.search(self.step.command) is not None or not (self.installed or self.removed or self.satisfied)
 
     @property
     def verifies(self) -> bool:
@@ -121,6 +135,8 @@ def _tell(story: StepStory, event: OfStep) -> None:
             story.installed.setdefault((name, version), event)
         case Removed(_, _, name, version):
             story.removed.setdefault((name, version), event)
+        case Satisfied():
+            story.satisfied = True
         case Checked() | Concluded():
             _tell_verification(story, event)
         case Complained():

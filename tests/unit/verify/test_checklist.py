@@ -202,7 +202,7 @@ def test_uv_s_words_are_as_good_as_pip_s() -> None:
         ("+ torch==2.5.1+cu124", "+ torch==2.5.1", "yes yes no yes yes yes"),
         ("--default-index https://files.example.org/whl/cu124 ", "", "yes yes unknown yes yes yes"),
         (" + click==8.1.8", " - torch==2.5.1+cu124\n#8 0.9  + torch==2.6.0\n#8 0.9  + click==8.1.8", "yes yes yes no yes yes"),
-        ("#8 DONE 1.0s", "#8 CACHED", "yes yes yes unknown unknown yes"),
+        ("#8 DONE 1.0s", "#8 CACHED", "yes unknown yes unknown unknown yes"),
         ("#9 DONE 1.0s", "#9 CANCELED", "yes yes yes yes yes unknown"),
         ("#11 DONE 0.1s", "", "unknown unknown unknown unknown unknown yes"),
         ("[4/6] RUN", "[4/7] RUN", ALL),
@@ -212,6 +212,26 @@ def test_uv_s_words_are_as_good_as_pip_s() -> None:
 def test_uv_s_log_is_walked_likewise(old: str, new: str, expected: str) -> None:
     assert old in UV
     assert verdicts(UV.replace(old, new)) == expected
+
+
+@pytest.mark.parametrize(
+    ("command", "output", "expected"),
+    [
+        ("pip install -q numpy==2.1.3", "", "yes unknown yes unknown unknown yes"),
+        ("uv pip install --quiet numpy", "", "yes unknown yes unknown unknown yes"),
+        ("conda install numpy", "", "yes unknown yes unknown unknown yes"),
+        ("pip install -e . > /dev/null", "", "yes unknown yes unknown unknown yes"),
+        ("pip install --no-deps .", "Successfully installed app-0.1", ALL),
+        ("pip install numpy", "Requirement already satisfied: numpy in ./opt/venv (1.26.4)", ALL),
+        ("apt-get install -q -y curl", "", ALL),
+        ("pip list", "numpy 1.26.4", ALL),
+    ],
+)
+def test_an_installer_that_says_nothing_may_have_done_anything(command: str, output: str, expected: str) -> None:
+    said = f"#12 0.5 {output}\n" if output else ""
+    step = f"#12 [7/7] RUN {command}\n{said}#12 DONE 1.0s\n"
+    text = UV.replace("/6]", "/7]").replace("#11 exporting", f"{step}#11 exporting")
+    assert verdicts(text) == expected
 
 
 def test_steps_of_another_target_of_a_bake_are_left_out() -> None:

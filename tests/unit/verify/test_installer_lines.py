@@ -16,6 +16,7 @@ from stackc.verify.log_events import (
     Installed,
     LogStep,
     Removed,
+    Satisfied,
 )
 
 STEP = LogStep(id=1, dialect="buildah", scope="", number=1, total=2, command="RUN pip install torch", line=1)
@@ -65,7 +66,10 @@ STEP = LogStep(id=1, dialect="buildah", scope="", number=1, total=2, command="RU
         ("verify: all 12 checks hold", [Concluded(7, STEP, "verify: all 12 checks hold", 12)]),
         ("verify: numpy is 2; rebuild", [Concluded(7, STEP, "verify: numpy is 2; rebuild", None)]),
         ("ERROR: No matching distribution found", [Complained(7, STEP, "ERROR: No matching distribution found")]),
+        ("error: Failed to fetch: `https://x.invalid/`", [Complained(7, STEP, "error: Failed to fetch: `https://x.invalid/`")]),
         ("[output clipped, log limit 2MiB reached]", [Clipped(7, STEP, "[output clipped, log limit 2MiB reached]")]),
+        ("Requirement already satisfied: six in ./opt/venv/lib/python3.11/site-packages (1.16.0)", [Satisfied(7, STEP)]),
+        ("Audited 3 packages in 2ms", [Satisfied(7, STEP)]),
         ("Collecting numpy==1.26.4 (from -r steps/01-numpy.txt (line 5))", []),
         ("", []),
     ],
