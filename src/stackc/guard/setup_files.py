@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterator
 
 from stackc.guard.entries import comments_at, element_removal, unreadable
@@ -16,7 +17,7 @@ from stackc.guard.values import Value
 __all__ = ["read_setup_cfg", "read_setup_py"]
 
 _SECTION = re.compile(r"\[([^\]]*)\]")
-_OPTION = re.compile(r"(?P<key>[^=:\s][^=:]*?)\s*[=:]\s*(?P<value>.*)")
+_EQUALS = re.compile(r"[=:]")
 _LISTS = {"install_requires", "setup_requires", "tests_require", "requires"}
 _REQUIRING = _LISTS | {"extras_require"}
 _MUTATING = {"append", "extend", "insert", "update", "add"}
@@ -36,10 +37,10 @@ def read_setup_cfg(source: Source) -> Iterator[Item]:
                 yield from _value(source, line, start, own_line=True)
         elif header := _SECTION.match(stripped):
             section, key = header[1].strip(), ""
-        elif option := _OPTION.match(line):
-            key = option["key"].strip().lower().replace("-", "_")
+        elif equals := _EQUALS.search(line):
+            key = line[: equals.start()].strip().lower().replace("-", "_")
             if _requires(section, key):
-                yield from _value(source, option["value"], start + option.start("value"), own_line=False)
+                yield from _value(source, line[equals.end() :], start + equals.end(), own_line=False)
 
 
 def _requires(section: str, key: str) -> bool:
@@ -76,7 +77,9 @@ def read_setup_py(source: Source) -> Iterator[Item]:
     that names a file is taken for a requirements file that is read.
     """
     try:
-        tree = ast.parse(source.text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Python thinks of the program's escape sequences is no business of ours
+            tree = ast.parse(source.text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         yield from unreadable(source)
         return
