@@ -44,7 +44,7 @@ LOCKED = json.loads(
  "inputs": {
   "manifest": "sha256:f9994ea710eccc6d44a1f81b02cd854dc60de6c4cc9adbc3e50b6c694051f96b",
   "matrix": "sha256:07d28f7f5c9df32fca3a500c468af1dd2f35b1fac4f70a9dd493590dada622ae",
-  "templates": "sha256:9d1284a3a6158f1670c1936b2c3073d865e3a6b2034f142a8c827977a1fd1273"
+  "templates": "sha256:69c32014506ceec7eb79bae69f43cb923cafd5682ad024a47f730a54b7862efa"
  },
  "machine": "x86_64",
  "packages": {
@@ -233,9 +233,9 @@ def main(arguments=None):
         check_version(report, name, locked, installed)
     check_strangers(report, installed)
     check_requirements(report)
-    in_child(report, component_events)
+    in_child(report, component_events, "checking the components")
     if asked.gpu:
-        in_child(report, gpu_events)
+        in_child(report, gpu_events, "trying the GPU")
     receipt = receipt_of(report, installed)
     if asked.receipt and not report.failures:
         leave_receipt(report, asked.receipt, before, receipt)
@@ -496,7 +496,7 @@ def check_requirements(report):
     report.hold("requirement", None, "pip check")
 
 
-def in_child(report, events):
+def in_child(report, events, task):
     """Run a generator of checks in a child process, so that a crash of compiled code is a failure with a name, not an end."""
     reading, writing = os.pipe()
     sys.stdout.flush()
@@ -514,7 +514,7 @@ def in_child(report, events):
             sys.stdout.flush()
             os._exit(0)
     os.close(writing)
-    between = ["begin", "end", None, "checking the components"]
+    between = ["begin", "end", None, task]
     doing = between
     with os.fdopen(reading) as pipe:
         for line in pipe:
