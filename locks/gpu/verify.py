@@ -44,7 +44,7 @@ LOCKED = json.loads(
  "inputs": {
   "manifest": "sha256:f9994ea710eccc6d44a1f81b02cd854dc60de6c4cc9adbc3e50b6c694051f96b",
   "matrix": "sha256:07d28f7f5c9df32fca3a500c468af1dd2f35b1fac4f70a9dd493590dada622ae",
-  "templates": "sha256:69c32014506ceec7eb79bae69f43cb923cafd5682ad024a47f730a54b7862efa"
+  "templates": "sha256:84bbc98e20051197fd383481d42792e872430cce1fba1da91f762f399f52fbff"
  },
  "machine": "x86_64",
  "packages": {
