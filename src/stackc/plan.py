@@ -94,5 +94,6 @@ def routes_of(manifest: Manifest) -> tuple[Route, ...]:
 
 
 def root_of(component: Component) -> Root:
+    """Return what a component asks of the resolver and of the steps."""
     extras = f"[{','.join(sorted(component.extras))}]" if component.extras else ""
     return Root(requirement=f"{component.name}{extras}{component.version}", order=component.order, index=component.index)
