@@ -13,7 +13,7 @@ from stackc.cli.report import format_finding, safe
 from stackc.cli.terminal import colored
 from stackc.errors import Finding
 from stackc.files import write_file
-from stackc.guard.fix import removals, without
+from stackc.guard.fix import removals
 from stackc.guard.inspection import Inspector
 from stackc.guard.judge import Verdict, judge
 from stackc.guard.occurrence import Trouble
@@ -86,7 +86,7 @@ def _fixed(verdicts: Sequence[Verdict], *, stdin_name: str | None) -> list[str]:
     """Delete the lines that can be, and return what was deleted, a line each."""
     told: list[str] = []
     for source, spans in removals(verdicts).items():
-        data = without(source, spans) if source.name != stdin_name else None
+        data = source.without(spans) if source.name != stdin_name else None
         if data is not None:
             write_file(Path(source.name), data)
             told += [f"removed {_lines(source, start, end)}" for start, end in spans]

@@ -10,7 +10,7 @@ from stackc.guard.judge import Verdict
 from stackc.guard.occurrence import Occurrence, Span
 from stackc.guard.source import Source
 
-__all__ = ["removals", "without"]
+__all__ = ["removable", "removals"]
 
 _OTHER_NAME = re.compile(r"(?:^|[\s,;])[A-Za-z]")
 
@@ -24,14 +24,9 @@ def removals(verdicts: Iterable[Verdict]) -> Mapping[Source, tuple[Span, ...]]:
     chosen: dict[Source, dict[tuple[int, Span], Occurrence]] = {}
     for verdict in verdicts:
         item = verdict.read.item
-        if verdict.code in {"S701", "S702", "S704"} and isinstance(item, Occurrence) and item.removal and _alone(item):
+        if verdict.code in {"S701", "S702", "S704"} and isinstance(item, Occurrence) and item.removal and removable(item):
             chosen.setdefault(verdict.read.source, {})[item.at, item.removal] = item
     return {source: spans for source, items in chosen.items() if (spans := _spans(items.values()))}
-
-
-def without(source: Source, spans: Iterable[Span]) -> bytes | None:
-    """Return a file's bytes without some lines; None where its encoding does not let them be deleted alone."""
-    return source.without(spans)
 
 
 def _spans(items: Iterable[Occurrence]) -> tuple[Span, ...]:
@@ -41,8 +36,9 @@ def _spans(items: Iterable[Occurrence]) -> tuple[Span, ...]:
     return tuple(sorted({item.removal for item in items if item.removal is not None and item.among not in emptied}))
 
 
-def _alone(item: Occurrence) -> bool:
-    if item.valid:
-        return True
+def removable(item: Occurrence) -> bool:
+    """Say whether a requirement stands on a line of its own that nothing else hangs on."""
+    if item.removal is None or item.valid:
+        return item.removal is not None
     rest = re.sub(r"^[A-Za-z0-9._-]+", "", item.text, count=1)
     return _OTHER_NAME.search(rest) is None

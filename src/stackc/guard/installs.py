@@ -273,11 +273,11 @@ def _of_environment(
 
 def _of_redirections(command: Command) -> Iterator[Redirect]:
     """Yield the redirects that were meant as specifiers: they stick to a word, or a version follows the sign."""
-    for operator, target, before in command.redirections:
+    for begin, operator, target, before in command.redirections:
         stuck = before is not None and _LOOKS_LIKE_VERSION.match(target.text)
         if operator in {">", "<"} and not target.quoted and (stuck or target.text.startswith("=")):
             word = before.text if before is not None else ""
-            at = command.script.at(before.at if before is not None else target.at)
+            at = command.script.at(before.at if before is not None else begin)
             yield Redirect(at, f"{word}{operator}{target.text}", word, operator, target.text, command.comments)
 
 
@@ -290,7 +290,7 @@ def _of_inner(
         return
     inline = next((number for number, word in enumerate(words[1:], 1) if re.fullmatch(r"-[a-z]*c", word.text)), None)
     if _base(words[0]) == "eval":
-        script = Joined([(" ".join(word.text for word in words[1:]), command.script.at(words[0].at))])
+        script = Joined((f"{word.text} ", command.script.at(word.at)) for word in words[1:])
     elif inline is not None and inline + 1 < len(words):
         script = _inside(words[inline + 1], command.script)
     else:

@@ -179,15 +179,13 @@ def _index_options(groups: _Groups, read: Read, option: Option) -> Iterator[Opti
 
 
 def _opened(read: Read, option: Option, policy: Policy, groups: _Groups) -> KeptOut | None:
-    """Return what an extra index opens to two indexes: a kept-out project named beside it, else torch for an index of it."""
-    for occurrence in groups.beside(read):
-        kept = policy.find(occurrence.candidates)
-        if kept is not None and kept.level == "blocked":
-            return kept
+    """Return what an extra index opens to two indexes: torch for an index of it, else a kept-out project named beside it."""
     addresses = (option.value, groups.other_index(read, option) or "")
-    if any(_serves_builds(address, policy) for address in addresses):
-        return policy.named("torch")
-    return None
+    torch = policy.named("torch") if any(_serves_builds(address, policy) for address in addresses) else None
+    if torch is not None:
+        return torch
+    named = (policy.find(occurrence.candidates) for occurrence in groups.beside(read))
+    return next((kept for kept in named if kept is not None and kept.level == "blocked"), None)
 
 
 def _serves_builds(address: str, policy: Policy) -> bool:

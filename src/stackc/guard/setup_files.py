@@ -84,7 +84,7 @@ def read_setup_py(source: Source) -> Iterator[Item]:
         yield from unreadable(source)
         return
     program = _Program(tree)
-    for text in program.required():
+    for text in sorted(program.required(), key=lambda text: (text.node.lineno, text.node.col_offset)):
         at = _offset(source, text.node)
         if _FILE.fullmatch(text.value) and not of_requirement(text.value).by_url | ("==" in text.value):
             yield Include(at, text.value, (text.value,), sure=False)

@@ -37,8 +37,9 @@ class Word(Value):
 
 
 class Redirection(Value):
-    """A redirect: its operator, the word that it leads to, and the word that it sticks to without a space, if any."""
+    """A redirect: where it begins, its operator, the word that it leads to, and the word that it sticks to, if any."""
 
+    at: int
     operator: str
     target: Word
     before: Word | None
@@ -183,7 +184,7 @@ class _Reader:
             self._words.pop()
             last = None
         if target:
-            self._redirections.append(Redirection(operator, target[0], last))
+            self._redirections.append(Redirection(begin, operator, target[0], last))
 
     def _ends_word(self) -> bool:
         char = self._text[self._at]

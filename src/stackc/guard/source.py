@@ -66,7 +66,10 @@ class Source:
         return starts[number - 1], starts[number] if number < len(starts) else len(self.text)
 
     def without(self, spans: Iterable[Span]) -> bytes | None:
-        """Return the bytes without those of some stretches of text; None where the encoding does not let them be told apart."""
+        """Return the bytes without those of some stretches of text.
+
+        None where the encoding does not let them be told apart, or where the rest would be read in another one.
+        """
         kept, at = [], 0
         for start, end in sorted(spans):
             kept.append(self.text[at : max(start, at)])
@@ -77,7 +80,8 @@ class Source:
             if self.text.encode(self.codec) != body:
                 return None
             shorter = text.encode(self.codec)
-            return self.data[: self.mark] + shorter if shorter.decode(self.codec) == text else None
+            same = shorter.decode(self.codec) == text and (bool(self.mark) or _declared(shorter) == _declared(body))
+            return self.data[: self.mark] + shorter if same else None
         except (UnicodeError, LookupError):
             return None
 

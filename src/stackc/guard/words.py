@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stackc.errors import Finding, Place
+from stackc.guard.fix import removable
 from stackc.guard.inspection import Read
 from stackc.guard.judge import Verdict
 from stackc.guard.occurrence import Occurrence, Option, Redirect, Trouble
@@ -63,7 +64,7 @@ def _message(code: str, item: Occurrence, kept: KeptOut) -> str:
         return f"`{said}` belongs to a build of torch, which needs one exact version of it"
     if code == "S704":
         return f"`{said}` asks for another `{name}` than the one that an ordered step installs"
-    return f"`{said}` requires `{name}`, which is kept out"
+    return f"`{name}` is kept out" if said == name else f"`{said}` requires `{name}`, which is kept out"
 
 
 def _outcome(item: Occurrence, kept: KeptOut, index: Option | None) -> str:
@@ -120,12 +121,14 @@ def _advice(code: str, item: Occurrence, kept: KeptOut, policy: Policy, *, fixin
     name = kept.name if "*" not in kept.name else item.candidates[0]
     if code == "S703":
         return f"leave it to torch's own metadata; if it has to be here, say why: {_ALLOW.format(name=name)}"
-    by_hand = f"it is no line of its own: delete `{shown(item.text)}` by hand"
-    delete = "delete the line, or run `stackc guard --fix`" if item.removal is not None and not fixing else by_hand
-    if item.removal is not None and fixing:
-        delete = "`--fix` leaves it, since more than this may hang on the line: delete it by hand"
-    if item.removal is None and not item.valid:
+    if not item.valid and not removable(item):
         delete = f"correct or delete `{shown(item.text)}` by hand"
+    elif item.removal is None:
+        delete = f"it is no line of its own: delete `{shown(item.text)}` by hand"
+    elif fixing:
+        delete = "`--fix` leaves it, since more than this may hang on the line: delete it by hand"
+    else:
+        delete = "delete the line, or run `stackc guard --fix`"
     change = f"; choose another version in {Path(policy.manifest).name}" if kept.wanted and policy.manifest else ""
     return f"{delete}{change}\nif it has to be here, say why on its line: {_ALLOW.format(name=name)}"
 
