@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help compile check test test-pythons lint types format bench refresh-matrix clean
+.PHONY: help compile check test test-pythons lint types format bench bench-guard refresh-matrix clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -34,6 +34,9 @@ format: $(VENV)/.developed ## Format the code
 
 bench: $(VENV)/.developed ## Print the speed beside uv's; records the index pages first, which needs the network
 	$(BIN)/python bench/bench.py
+
+bench-guard: $(VENV)/.developed ## Print how long `stackc guard` takes for one file, and for a thousand
+	$(BIN)/python bench/guard.py
 
 refresh-matrix: $(VENV)/.installed ## Bring the generated tables of the matrix up to what the default index says now
 	$(BIN)/python tools/refresh_matrix.py
