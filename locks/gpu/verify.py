@@ -44,7 +44,7 @@ LOCKED = json.loads(
  "inputs": {
   "manifest": "sha256:f9994ea710eccc6d44a1f81b02cd854dc60de6c4cc9adbc3e50b6c694051f96b",
   "matrix": "sha256:07d28f7f5c9df32fca3a500c468af1dd2f35b1fac4f70a9dd493590dada622ae",
-  "templates": "sha256:84bbc98e20051197fd383481d42792e872430cce1fba1da91f762f399f52fbff"
+  "templates": "sha256:b2e1de179a591aeb2cf119a5b7865850ccbfac28d19fc19cbd929d025903afd1"
  },
  "machine": "x86_64",
  "packages": {
@@ -233,7 +233,8 @@ def main(arguments=None):
         check_version(report, name, locked, installed)
     check_strangers(report, installed)
     check_requirements(report)
-    in_child(report, component_events, "checking the components")
+    if not asked.installed:
+        in_child(report, component_events, "checking the components")
     if asked.gpu:
         in_child(report, gpu_events, "trying the GPU")
     receipt = receipt_of(report, installed)
@@ -249,8 +250,11 @@ def parse(arguments):
     parser.add_argument("--receipt", help="where the receipt goes (default: verified.json beside it)")
     parser.add_argument("--json", action="store_true", help="print one JSON document; no receipt without --receipt")
     parser.add_argument("--gpu", action="store_true", help="try this machine's GPUs too; no receipt without --receipt")
+    parser.add_argument("--installed", action="store_true", help="import nothing: what is installed alone, and no receipt")
     asked = parser.parse_args(arguments)
-    if asked.receipt is None and not asked.json and not asked.gpu:
+    if asked.installed and (asked.receipt or asked.gpu):
+        parser.error("--installed leaves no receipt and tries no GPU")
+    if asked.receipt is None and not asked.json and not asked.gpu and not asked.installed:
         asked.receipt = os.path.join(os.path.dirname(os.path.abspath(__file__)), "verified.json")
     return asked
 

@@ -92,9 +92,9 @@ class Image:
         command = [str(self.python), str(self.script), *arguments]
         return subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=False, text=True)
 
-    def verify(self, **more: str) -> tuple[int, list[str]]:
+    def verify(self, *arguments: str, **more: str) -> tuple[int, list[str]]:
         """Run verify.py and return its exit status and its lines, tracebacks left out."""
-        done = self.run(**more)
+        done = self.run(*arguments, **more)
         kept = [line for line in done.stdout.splitlines() if re.match(r"ok  |note|FAIL|      remedy|verify:", line)]
         return done.returncode, kept
 

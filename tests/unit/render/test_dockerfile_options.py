@@ -266,6 +266,7 @@ def test_the_environment_is_copied_to_the_runtime_base_and_verified_again() -> N
         "COPY --chown=10001:10001 app/ ./app/",
         "USER 10001:10001",
         'CMD ["python", "-m", "app"]',
+        "RUN python /opt/stack/verify.py --installed",
         "COPY locks/gpu/lock.toml /opt/stack/lock.toml",
         instructions(text)[-1],
     ]
@@ -279,6 +280,7 @@ def test_the_runtime_base_gets_the_python_that_uv_built() -> None:
         "COPY --from=build /opt/venv /opt/venv",
         "COPY --from=build /opt/stack /opt/stack",
         "RUN python /opt/stack/verify.py",
+        "RUN python /opt/stack/verify.py --installed",
     ]
 
 

@@ -106,7 +106,8 @@ def test_a_block_that_the_built_in_template_lacks_is_refused_with_the_nearest_na
             message="the template defines the block `zzz`, which the built-in template does not have",
             places=(Place(file="templates/Dockerfile.j2", line=3),),
             hint="its blocks are `header`, `interpreter`, `base`, `system`, `user`, `epoch`, `python`, `pip`, `steps`, "
-            "`constraints`, `requirements`, `verify`, `runtime`, `runtime_system`, `runtime_environment`, `app`, `labels`",
+            "`constraints`, `requirements`, `verify`, `runtime`, `runtime_system`, `runtime_environment`, `app`, `verify_app`, "
+            "`labels`",
         ),
     )
 

@@ -223,3 +223,23 @@ def test_no_expression_of_the_manifest_leaves_its_json(python: Path, tmp_path: P
     image = make_image(python, tmp_path, components=(hostile,), packages=LOCKED[:1])
     install_good(image.site)
     assert image.verify()[0] == 0
+
+
+def test_what_is_installed_can_be_asked_alone_and_leaves_the_receipt(image: Image) -> None:
+    """So that what the application part of a Dockerfile installs is seen, at the price of no import."""
+    install_good(image.site)
+    assert image.verify() == (0, GOOD)
+    receipt = image.receipt.read_bytes()
+
+    assert image.verify("--installed") == (0, [*GOOD[:5], "verify: all 5 checks hold"])
+    assert image.receipt.read_bytes() == receipt
+
+    install(image.site, "numpy", "2.1.0", {"numpy/__init__.py": ""})
+    status, lines = image.verify("--installed")
+    assert (status, lines[-1].partition(";")[0]) == (1, "verify: numpy is 2.1.0, the lock has 1.26.4")
+    assert image.receipt.read_bytes() == receipt
+
+
+@pytest.mark.parametrize("other", [("--gpu",), ("--receipt", "elsewhere.json")])
+def test_asking_for_what_is_installed_alone_asks_for_nothing_else(image: Image, other: tuple[str, ...]) -> None:
+    assert image.verify("--installed", *other)[0] == 2

@@ -138,7 +138,8 @@ def main(arguments=None):
         check_version(report, name, locked, installed)
     check_strangers(report, installed)
     check_requirements(report)
-    in_child(report, component_events, "checking the components")
+    if not asked.installed:
+        in_child(report, component_events, "checking the components")
     if asked.gpu:
         in_child(report, gpu_events, "trying the GPU")
     receipt = receipt_of(report, installed)
@@ -154,8 +155,11 @@ def parse(arguments):
     parser.add_argument("--receipt", help="where the receipt goes (default: verified.json beside it)")
     parser.add_argument("--json", action="store_true", help="print one JSON document; no receipt without --receipt")
     parser.add_argument("--gpu", action="store_true", help="try this machine's GPUs too; no receipt without --receipt")
+    parser.add_argument("--installed", action="store_true", help="import nothing: what is installed alone, and no receipt")
     asked = parser.parse_args(arguments)
-    if asked.receipt is None and not asked.json and not asked.gpu:
+    if asked.installed and (asked.receipt or asked.gpu):
+        parser.error("--installed leaves no receipt and tries no GPU")
+    if asked.receipt is None and not asked.json and not asked.gpu and not asked.installed:
         asked.receipt = os.path.join(os.path.dirname(os.path.abspath(__file__)), "verified.json")
     return asked
 
