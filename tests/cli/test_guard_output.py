@@ -27,7 +27,7 @@ error[S701]: `torch==2.6.0` requires `torch`, which is kept out
  --> requirements/gpu.txt:2:1: torch==2.6.0
  --> stack.toml:25: components.torch.order = 3
 included by requirements.txt:1:1: -r requirements/gpu.txt
-what would happen: pip would replace torch 2.5.1+cu124 of step 3 by a version that this admits, from the default index
+what would happen: torch 2.5.1+cu124 of step 3 would be replaced by a version that this admits, from the default index
 installed instead: step 3 installs torch 2.5.1+cu124 from index `cu124`
 
 hint: delete the line, or run `stackc guard --fix`; choose another version in stack.toml
@@ -46,7 +46,7 @@ def test_without_a_manifest_torch_is_kept_out_all_the_same(tmp_path: Path) -> No
         """\
 error[S701]: `torch` is kept out
  --> requirements.txt:2:1: torch
-what would happen: pip would install the newest `torch` that this admits, from https://***@example.org/simple, over \
+what would happen: the newest `torch` that this admits would be installed from https://***@example.org/simple, over \
 whatever build of `torch` the image has
 
 hint: delete the line, or run `stackc guard --fix`

@@ -18,14 +18,14 @@ _BUILD_INDEX = "download.pytorch.org/whl"
 class Verdict(Value):
     """One thing that is wrong: its code, the item, what is kept out, and the item beside it that makes it wrong.
 
-    `origin` is the option that says where pip would look, None for the default index.
+    `origins` are the addresses of the indexes that would be asked, empty for the default one.
     """
 
     code: str
     read: Read
     kept: KeptOut | None = None
     beside: Read | None = None
-    origin: Option | None = None
+    origins: tuple[str, ...] = ()
 
 
 def judge(reads: Sequence[Read], policy: Policy) -> Iterator[Verdict]:
@@ -56,11 +56,15 @@ class _Groups:
         self._order = {id(read): number for number, read in enumerate(self._options)}
         self._resets = [read for read in self._options if _governs_files(read, resets)]
 
-    def index_of(self, read: Read, item: Occurrence) -> Option | None:
-        """Return the option that says where a requirement is looked up, None for the default index."""
-        found = [each.item for each in self._options if isinstance(each.item, Option) and _acts_on(each, read, item.group)]
-        chosen = [option for option in found if option.name == "--index-url" and option.after is None]
-        return chosen[-1] if chosen else None
+    def origins(self, read: Read, group: int) -> Iterator[str]:
+        """Yield the addresses of the indexes that a requirement of a group is looked up on, empty for the default one."""
+        acting = [each for each in self._options if _acts_on(each, read, group)]
+        options = [(each, each.item) for each in acting if isinstance(each.item, Option) and each.item.after is None]
+        chosen = [option.value for _, option in options if option.name == "--index-url"]
+        yield chosen[-1] if chosen else ""
+        for each, option in options:
+            if option.name == "--extra-index-url" and self.dropped_by(each, option) is None:
+                yield option.value
 
     def dropped_by(self, read: Read, option: Option) -> Read | None:
         """Return the later option of a file that makes pip forget this extra index."""
@@ -75,19 +79,6 @@ class _Groups:
         for each in self._reads:
             if isinstance(each.item, Occurrence) and _acts_on(read, each, each.item.group):
                 yield each.item
-
-    def other_index(self, read: Read, option: Option) -> str | None:
-        """Return the address of the first index beside an extra one, None for the default index."""
-        for each in self._options:
-            item = each.item
-            if (
-                isinstance(item, Option)
-                and item.name == "--index-url"
-                and item.after is None
-                and _acts_on(each, read, option.group)
-            ):
-                return item.value
-        return None
 
 
 def _governs_files(read: Read, names: Sequence[str]) -> bool:
@@ -121,8 +112,7 @@ def _occurrence(read: Read, item: Occurrence, policy: Policy, groups: _Groups) -
     if _allowed(allowed, names):
         return
     code = {"blocked": "S701", "warned": "S703", "brought": "S704"}[kept.level]
-    index = groups.index_of(read, item)
-    yield Verdict(code if item.valid else "S702", read, kept, origin=index)
+    yield Verdict(code if item.valid else "S702", read, kept, origins=tuple(groups.origins(read, item.group)))
     if any(set(allowance.projects) & set(names) and not allowance.reason for allowance in allowed):
         yield Verdict("S705", read, kept)
 
@@ -169,18 +159,12 @@ def _option(read: Read, item: Option, policy: Policy, groups: _Groups) -> Iterat
         return
     kept = _opened(read, item, policy, groups)
     if kept is not None and not _allowed(allowances(item.comments), (kept.name,)):
-        yield Verdict("S711", read, kept, origin=next(_index_options(groups, read, item), None))
-
-
-def _index_options(groups: _Groups, read: Read, option: Option) -> Iterator[Option]:
-    other = groups.other_index(read, option)
-    if other is not None:
-        yield option._replace(value=other)
+        yield Verdict("S711", read, kept, origins=tuple(groups.origins(read, item.group)))
 
 
 def _opened(read: Read, option: Option, policy: Policy, groups: _Groups) -> KeptOut | None:
     """Return what an extra index opens to two indexes: torch for an index of it, else a kept-out project named beside it."""
-    addresses = (option.value, groups.other_index(read, option) or "")
+    addresses = groups.origins(read, option.group)
     torch = policy.named("torch") if any(_serves_builds(address, policy) for address in addresses) else None
     if torch is not None:
         return torch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stackc.errors import Finding, Place
@@ -48,7 +48,7 @@ def _of_occurrence(verdict: Verdict, item: Occurrence, kept: KeptOut, policy: Po
         places=(_place(verdict.read), *_manifest_place(kept, policy)),
         notes=(
             *_chain(verdict.read),
-            f"what would happen: {_outcome(item, kept, verdict.origin)}",
+            f"what would happen: {_outcome(item, kept, verdict.origins)}",
             *(f"installed instead: {_where(kept)}" for _ in kept.installed[:1]),
         ),
         hint=_advice(verdict.code, item, kept, policy, fixing=fixing),
@@ -67,24 +67,34 @@ def _message(code: str, item: Occurrence, kept: KeptOut) -> str:
     return f"`{name}` is kept out" if said == name else f"`{said}` requires `{name}`, which is kept out"
 
 
-def _outcome(item: Occurrence, kept: KeptOut, index: Option | None) -> str:
+def _outcome(item: Occurrence, kept: KeptOut, origins: Sequence[str]) -> str:
     """Return which build would be installed over which."""
     there = _there(kept)
     if item.reader == "conda":
         return f"conda would install a build of its own, with CUDA libraries of its own, beside or over {there}"
     if item.by_url:
         return f"what stands at this address would be installed over {there}"
-    origin = f"from {shown(index.value)}" if index is not None else "from the default index"
+    if item.reader == "poetry":
+        return f"the tool that reads this would lock and install a `{kept.name}` of its own, over {there}"
+    return _outcome_of_pip(item, kept, there, f"from {_indexes(origins)}")
+
+
+def _outcome_of_pip(item: Occurrence, kept: KeptOut, there: str, source: str) -> str:
+    name = f"`{kept.name}`"
     if not item.valid:
-        return f"pip ends with an error, or takes another `{kept.name}` {origin} over {there}"
+        return f"pip ends with an error, or another {name} is installed {source}, over {there}"
     locked = next((place.version for place in kept.installed if place.version is not None), None)
     if locked is None:
-        return f"pip would install the newest `{kept.name}` that this admits, {origin}, over {there}"
+        return f"the newest {name} that this admits would be installed {source}, over {there}"
     if _admits(item.text, locked):
-        step = kept.installed[0].step
-        when = f"wherever step {step} has not run before, or with `--upgrade`"
-        return f"{when}, pip would install `{kept.name}` {origin}, not {there}"
-    return f"pip would replace {there} by a version that this admits, {origin}"
+        when = f"wherever step {kept.installed[0].step} has not run before, or with `--upgrade`"
+        return f"{when}, {name} would be installed {source}, not {there}"
+    return f"{there} would be replaced by a version that this admits, {source}"
+
+
+def _indexes(origins: Sequence[str]) -> str:
+    """Return the addresses of indexes, without credentials."""
+    return " or ".join(dict.fromkeys(shown(origin) if origin else "the default index" for origin in origins))
 
 
 def _admits(text: str, version: str) -> bool:
@@ -152,15 +162,13 @@ def _of_option(verdict: Verdict, item: Option, policy: Policy) -> Finding:
             hint="if it is meant, put it below the other option, or on its line; else delete it",
         )
     kept = verdict.kept.name if verdict.kept is not None else "torch"
-    other = shown(verdict.origin.value) if verdict.origin is not None else "its default index"
-    asked = f"{shown(item.value)} and {other}"
     return Finding(
         code="S711",
         message=f"`{name}` opens `{kept}` to two indexes",
         places=(_place(read), *(_manifest_place(verdict.kept, policy) if verdict.kept is not None else ())),
         notes=(
             *_chain(read),
-            f"what would happen: pip would ask {asked}, and take the highest version from whichever has it",
+            f"what would happen: pip would take its highest version, be it from {_indexes(verdict.origins)}",
         ),
         hint="install it in a step of its own with one `--index-url`: order it in stack.toml, with an `index`",
     )
