@@ -1,15 +1,20 @@
-"""Checking one target, offline: its lock is that of these inputs, it proves, and its files are those rendered from it."""
+"""Checking a project, offline: its locks are those of these inputs, they prove, and its files are those rendered from them.
+
+Nothing is resolved again: whether inputs changed is told by the digests in a lock, and what its files should be by the lock.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import unified_diff
 
+from msgspec.structs import replace
+
 from stackc.errors import Finding, LockError, Place, StackcError
-from stackc.layout import BAKE, LOCK, lock_folder, read_outputs, templates_folder
+from stackc.layout import BAKE, LOCK, lock_folder, outputs_digest, read_outputs, templates_folder
 from stackc.lock.model import Lock
 from stackc.lock.proof import prove
-from stackc.lock.stored import load_lock
+from stackc.lock.stored import load_known_lock
 from stackc.matrix.bases import resolve_target
 from stackc.project import Project
 from stackc.render.bake import bake_of
@@ -17,19 +22,35 @@ from stackc.render.outputs import render
 
 __all__ = ["check_bake", "check_target", "no_lock"]
 
+_LOCKS = "locks/"
+
 _LONGEST_DIFF = 12
+_INVISIBLE = "only the ends of its lines differ: git may have converted them, which .gitattributes can forbid"
 
 
 def check_target(name: str, project: Project) -> tuple[Finding, ...]:
     """Return what is wrong with the lock of one target and its files; nothing means that it proves and nothing drifted."""
+    return tuple(_beside(project, finding) for finding in _check_target(name, project))
+
+
+def _check_target(name: str, project: Project) -> tuple[Finding, ...]:
     try:
-        lock = load_lock(project.folder / lock_folder(name), name)
+        lock = load_known_lock(project.folder / lock_folder(name), name)
     except LockError as error:
         return error.findings
     if lock is None:
         return (no_lock(name, project),)
     moved = tuple(_moved_inputs(lock, project, name))
     return (*moved, *prove(lock, matrix=project.matrix), *_drift(lock, project, name, moved=bool(moved)))
+
+
+def _beside(project: Project, finding: Finding) -> Finding:
+    """Return a finding whose places in locks/ are as seen from the working folder, like those in the manifest."""
+    places = (
+        replace(place, file=(project.folder / place.file).as_posix()) if place.file.startswith(_LOCKS) else place
+        for place in finding.places
+    )
+    return replace(finding, places=tuple(places))
 
 
 def check_bake(project: Project) -> tuple[Finding, ...]:
@@ -42,7 +63,9 @@ def check_bake(project: Project) -> tuple[Finding, ...]:
     if not path.is_file():
         return (Finding(code="S522", message=f"`{BAKE}` is missing", hint="run `stackc compile`"),)
     found = path.read_bytes()
-    return () if found == expected else (_edited(BAKE, expected=expected, found=found, source="stack.toml"),)
+    if found == expected:
+        return ()
+    return (_beside(project, _edited(BAKE, expected=expected, found=found, source="stack.toml")),)
 
 
 def no_lock(name: str, project: Project) -> Finding:
@@ -78,7 +101,8 @@ def _moved_inputs(lock: Lock, project: Project, name: str) -> Iterator[Finding]:
 def _drift(lock: Lock, project: Project, name: str, *, moved: bool) -> Iterator[Finding]:
     """Yield a finding per generated file that is not what the lock renders to.
 
-    Where inputs moved, that every file may differ goes without saying: then only files that are missing are told.
+    Where inputs moved, every file may differ by right: then it is told which are missing, else whether any is not the one that
+    the lock was written with.
     """
     folder = lock_folder(name)
     found = read_outputs(project.folder / folder)
@@ -87,13 +111,18 @@ def _drift(lock: Lock, project: Project, name: str, *, moved: bool) -> Iterator[
     except StackcError as error:
         yield from error.findings
         return
-    for file, content in expected.items():
-        if file not in found:
-            yield Finding(code="S522", message=f"`{folder}/{file}` is missing", hint="run `stackc compile`")
-        elif found[file] != content and not moved:
-            yield _edited(f"{folder}/{file}", expected=content, found=found[file])
-    for file in sorted(found.keys() - expected.keys() - {LOCK}):
-        yield Finding(code="S524", message=f"`{folder}/{file}` belongs to no step of the lock", hint="run `stackc compile`")
+    missing, foreign = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys() - {LOCK})
+    for file in missing:
+        yield Finding(code="S522", message=f"`{folder}/{file}` is missing", hint="run `stackc compile`")
+    if not moved:
+        for file in sorted(expected.keys() & found.keys()):
+            if found[file] != expected[file]:
+                yield _edited(f"{folder}/{file}", expected=expected[file], found=found[file])
+    elif not missing and not foreign and outputs_digest(found) != lock.inputs.outputs:
+        yield _edited_before(folder)
+    for file in foreign:
+        message = f"`{folder}/{file}` belongs to no step of the lock"
+        yield Finding(code="S524", message=message, places=(Place(file=f"{folder}/{file}"),), hint="run `stackc compile`")
 
 
 def _render(lock: Lock, project: Project, name: str) -> Mapping[str, bytes]:
@@ -102,9 +131,19 @@ def _render(lock: Lock, project: Project, name: str) -> Mapping[str, bytes]:
     return render(lock, manifest=project.manifest, target=target, folder=lock_folder(name), project_templates=templates)
 
 
+def _edited_before(folder: str) -> Finding:
+    """Return the finding that a file was edited, where what it should be can no longer be rendered."""
+    return Finding(
+        code="S526",
+        message=f"a generated file in `{folder}` is not the one that the lock was written with",
+        places=(Place(file=f"{folder}/{LOCK}"),),
+        hint="run `stackc compile`, which writes over it, and look at what its diff takes back",
+    )
+
+
 def _edited(file: str, *, expected: bytes, found: bytes, source: str = "the lock") -> Finding:
     wanted, there = (content.decode("utf-8", "replace").splitlines() for content in (expected, found))
-    diff = list(unified_diff(wanted, there, "as compiled", "as found", lineterm="", n=0))[2:]
+    diff = list(unified_diff(wanted, there, "as compiled", "as found", lineterm="", n=0))[2:] or [_INVISIBLE]
     line = next((_line_of(row) for row in diff if row.startswith("@@")), None)
     more = len(diff) - _LONGEST_DIFF
     return Finding(
@@ -117,4 +156,5 @@ def _edited(file: str, *, expected: bytes, found: bytes, source: str = "the lock
 
 
 def _line_of(hunk: str) -> int:
-    return int(hunk.split(" ")[2].lstrip("+").partition(",")[0])
+    """Return where a hunk begins in what was found; one that only lost lines may begin before the first."""
+    return max(1, int(hunk.split(" ")[2].lstrip("+").partition(",")[0]))

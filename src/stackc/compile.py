@@ -100,21 +100,21 @@ def _kept(previous: Lock, project: Project, plan: Plan, workshop: Workshop) -> L
 
 
 def _previous(folder: Path, target: str, progress: Progress) -> Lock | None:
-    """Return the lock that is there; one that cannot be trusted gives no pins, and one of a newer format ends the run."""
+    """Return the lock that is there; one that cannot be trusted gives no pins, and one of a newer stackc ends the run."""
     if not (folder / LOCK).exists():
         return None
-    from stackc.lock.stored import load_lock
+    from stackc.lock.stored import load_known_lock
 
     try:
-        return load_lock(folder, target)
+        return load_known_lock(folder, target)
     except LockError as error:
-        if any(finding.code == _NEWER for finding in error.findings):
+        if any(finding.code in _NEWER for finding in error.findings):
             raise
         progress.note(f"the previous lock is not used: {error.findings[0].message}")
         return None
 
 
-_NEWER = "S403"
+_NEWER = {"S403", "S525"}
 
 
 def plan_target(project: Project, target: Target, *, previous: Lock | None) -> tuple[Plan, tuple[Finding, ...]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from stackc import __version__
+from stackc.cli.options import present, with_findings_format, with_format, with_manifest, with_own_manifest
 
 __all__ = ["run", "stackc"]
 
@@ -17,38 +18,6 @@ Exit status: 0 fine, 1 the answer is no (drift, or a lock that does not
 prove), 2 usage or manifest, 3 no solution, 4 an engine or index could not
 run, 5 a bug, 130 interrupted. STACKC_CACHE moves the cache.
 """
-
-_manifest = click.option(
-    "-f",
-    "--file",
-    "manifest",
-    type=click.Path(path_type=Path),
-    default=Path("stack.toml"),
-    show_default=True,
-    help="The manifest. Its folder is the project: locks/ and templates/ lie beside it.",
-)
-
-_DEFAULT = Path("stack.toml")
-_own_manifest = click.option(
-    "-f",
-    "--file",
-    "manifest",
-    type=click.Path(path_type=Path),
-    help="The manifest whose rule packs count.  [default: stack.toml, if it is there]",
-)
-_format = click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to print it.",
-)
-
-
-def _present(manifest: Path | None) -> Path | None:
-    """Return the manifest that is named, else the one in this folder, None where there is none."""
-    return manifest if manifest is not None or not _DEFAULT.exists() else _DEFAULT
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
@@ -67,7 +36,7 @@ def stackc() -> None:
 
 @stackc.command("compile", short_help="Resolve, prove and write the locks and the Dockerfile.")
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@_manifest
+@with_manifest
 @click.option("--engine", default="uv", show_default=True, metavar="NAME", help="The resolver: uv.")
 @click.option("--upgrade", is_flag=True, help="Forget the old pins, and take the newest versions that fit.")
 @click.option("--offline", is_flag=True, help="Ask no index: use the cache and the embedded catalog alone.")
@@ -97,21 +66,24 @@ def compile_command(
 
 @stackc.command("check", short_help="Check that the locks are current, proved and unedited.")
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@_manifest
-def check_command(targets: tuple[str, ...], manifest: Path) -> None:
+@with_manifest
+@with_findings_format
+def check_command(targets: tuple[str, ...], manifest: Path, form: str) -> None:
     """Check TARGETs (default: all), offline, without resolving anything.
 
     Finds a manifest, matrix or template that changed after its lock was compiled, a lock that is not a solution (each
-    requirement, rule, index, wheel tag, hash and step is checked), and generated files that were edited or lost. Exits with 1
-    if there is any such finding. Made for CI and pre-commit.
+    requirement, rule, index, wheel tag, hash and step is checked), a lock of a newer stackc, waivers that have ended, generated
+    files that were edited or lost, and below the manifest's folder all that `stackc guard` finds. Exits with 1 if there is any
+    error; warnings change nothing. Made for CI and pre-commit.
     """
     from stackc.cli.check import check_targets
 
-    click.get_current_context().exit(check_targets(targets, manifest=manifest))
+    status = check_targets(targets, manifest=manifest, form=form, environment=os.environ)
+    click.get_current_context().exit(status)
 
 
 @stackc.command("targets", short_help="List the targets, for people or for CI.")
-@_manifest
+@with_manifest
 @click.option(
     "--format",
     "form",
@@ -163,7 +135,7 @@ def guard_command(paths: tuple[str, ...], manifest: Path | None, *, fix: bool, s
 
 @stackc.command("explain", short_help="Why this version, why not that one; what a code or a rule means.")
 @click.argument("word", metavar="NAME|NAME==VERSION|CODE|RULE")
-@_own_manifest
+@with_own_manifest
 @click.option("-t", "--target", help="The target that is asked about (default: the default target).")
 @click.option("--offline", is_flag=True, help="Ask no index: use the cache and the embedded catalog alone.")
 def explain_command(word: str, manifest: Path | None, target: str | None, *, offline: bool) -> None:
@@ -180,7 +152,7 @@ def explain_command(word: str, manifest: Path | None, target: str | None, *, off
     """  # noqa: D301 (\b is click's own mark)
     from stackc.cli.explain import Question, explain
 
-    explain(Question(word, _present(manifest), target, offline, os.environ))
+    explain(Question(word, present(manifest), target, offline, os.environ))
 
 
 @stackc.group("matrix", short_help="Look things up in the matrix, check and prove its rules.")
@@ -192,19 +164,19 @@ def matrix_group() -> None:
 
 
 @matrix_group.command("list", short_help="All rules, and the tables of facts.")
-@_own_manifest
-@_format
+@with_own_manifest
+@with_format
 def matrix_list(manifest: Path | None, output: str) -> None:
     """List all rules, with what each says and whether it is proved, and the tables of facts, with their dates."""
     from stackc.cli.matrix_show import list_rules
 
-    list_rules(manifest=_present(manifest), as_json=output == "json")
+    list_rules(manifest=present(manifest), as_json=output == "json")
 
 
 @matrix_group.command("show", short_help="What is known of a project, a release, a base image or a rule.")
 @click.argument("thing")
-@_own_manifest
-@_format
+@with_own_manifest
+@with_format
 def matrix_show(thing: str, manifest: Path | None, output: str) -> None:
     """Show what the matrix knows of THING, how it is known, and from where.
 
@@ -221,13 +193,13 @@ def matrix_show(thing: str, manifest: Path | None, output: str) -> None:
     """  # noqa: D301 (\b is click's own mark)
     from stackc.cli.matrix_show import show
 
-    show(thing, manifest=_present(manifest), as_json=output == "json")
+    show(thing, manifest=present(manifest), as_json=output == "json")
 
 
 @matrix_group.command("check", short_help="Check the rules themselves.")
-@_own_manifest
+@with_own_manifest
 @click.option("--online", is_flag=True, help="Ask the indexes whether the projects that rules name exist.")
-@_format
+@with_format
 def matrix_check(manifest: Path | None, output: str, *, online: bool) -> None:
     """Check the rules of the manifest's packs, by themselves and beside each other.
 
@@ -237,13 +209,13 @@ def matrix_check(manifest: Path | None, output: str, *, online: bool) -> None:
     """
     from stackc.cli.matrix_check import check_matrix
 
-    status = check_matrix(manifest=_present(manifest), online=online, as_json=output == "json", environment=os.environ)
+    status = check_matrix(manifest=present(manifest), online=online, as_json=output == "json", environment=os.environ)
     click.get_current_context().exit(status)
 
 
 @matrix_group.command("prove", short_help="Try rules in throw-away environments.")
 @click.argument("rules", nargs=-1, metavar="[RULE]...")
-@_own_manifest
+@with_own_manifest
 @click.option("--store", type=click.Path(path_type=Path), metavar="FOLDER", help="Keep the proofs there, one file per pack.")
 def matrix_prove(rules: tuple[str, ...], manifest: Path | None, store: Path | None) -> None:
     """Try RULEs (default: all that have a probe): install what each forbids and what it admits, and run its probe.
@@ -254,7 +226,7 @@ def matrix_prove(rules: tuple[str, ...], manifest: Path | None, store: Path | No
     """
     from stackc.cli.matrix_prove import prove_rules
 
-    status = prove_rules(rules, manifest=_present(manifest), environment=os.environ, store=store)
+    status = prove_rules(rules, manifest=present(manifest), environment=os.environ, store=store)
     click.get_current_context().exit(status)
 
 
@@ -265,7 +237,7 @@ def export_group() -> None:
 
 @export_group.command("pylock", short_help="PEP 751: pylock.toml, for pip and uv.")
 @click.argument("target", required=False)
-@_manifest
+@with_manifest
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write it (default: standard output).")
 @click.option("--offline", is_flag=True, help="Take the files' addresses from the cache and the embedded catalog alone.")
 def export_pylock(target: str | None, manifest: Path, output: Path | None, *, offline: bool) -> None:
@@ -280,7 +252,7 @@ def export_pylock(target: str | None, manifest: Path, output: Path | None, *, of
 
 @stackc.command("verify", short_help="Verify an environment, an image's receipt or a build log.")
 @click.argument("target", required=False)
-@_manifest
+@with_manifest
 @click.option("--python", type=click.Path(path_type=Path), help="The interpreter to ask (default: the active one).")
 @click.option("--gpu", is_flag=True, help="Try this machine's driver and GPUs too.")
 @click.option("--receipt", type=click.Path(path_type=Path), help="Ask a receipt (verified.json) instead.")

@@ -1,38 +1,69 @@
-"""`stackc check`: prints the findings of every target."""
+"""`stackc check`: checks every target and guards the project, and prints what was found."""
 
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import os
-import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import click
-
 from stackc.check import check_bake, check_target
-from stackc.cli.report import format_finding
-from stackc.cli.terminal import colored
-from stackc.cli.workshop import chosen_targets
-from stackc.project import load_project
+from stackc.cli.chosen import chosen_targets
+from stackc.cli.findings import tell
+from stackc.cli.guard import judged
+from stackc.errors import Finding, StackcError
+from stackc.guard.inspection import Inspector
+from stackc.guard.search import files_below
+from stackc.guard.words import finding
+from stackc.project import Project, load_project
 
 __all__ = ["check_targets"]
 
 
-def check_targets(targets: tuple[str, ...], *, manifest: Path) -> int:
-    """Check the targets, print what was found, and return the exit status."""
+def check_targets(targets: tuple[str, ...], *, manifest: Path, form: str, environment: Mapping[str, str]) -> int:
+    """Check the targets, the files that are all targets' own and all that guard reads, and return the exit status."""
+    gc.disable()  # as in a compile: many small values, none of them in cycles
+    try:
+        found, summary = _found(targets, manifest, environment)
+    except StackcError as error:
+        if form == "text":
+            raise
+        tell(error.findings, summary=(), form=form, command="check", anchor=manifest, environment=environment)
+        return error.exit_status
+    tell(found, summary=summary, form=form, command="check", anchor=manifest, environment=environment)
+    return int(_errors(found) > 0)
+
+
+def _found(
+    targets: tuple[str, ...], manifest: Path, environment: Mapping[str, str]
+) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    """Return the findings, and a line of summary for each part of the check."""
     project = load_project(manifest, today=dt.datetime.now(dt.timezone.utc).date())
     names = chosen_targets(project.manifest, targets)
-    found = {name: check_target(name, project) for name in names}
-    findings = [*project.findings, *(finding for some in found.values() for finding in some), *check_bake(project)]
-    for finding in findings:
-        click.echo(f"{format_finding(finding, color=colored(sys.stderr, os.environ))}\n", err=True, color=True)
-    for name, some in found.items():
-        wrong = sum(finding.severity == "error" for finding in some)
-        click.echo(f"{name}: {_verdict(wrong)}")
-    return int(any(finding.severity == "error" for finding in findings))
+    checked = {name: check_target(name, project) for name in names}
+    shared = check_bake(project)
+    files, guarded = _guarded(project, manifest, environment)
+    summary = [f"{name}: {_verdict(found, 'proved, nothing drifted')}" for name, found in checked.items()]
+    summary += [f"all targets: {_verdict(shared, '')}"] if shared else []
+    summary += [f"guard: {_verdict(guarded, 'no error')} in {files} file{'' if files == 1 else 's'}"] if guarded else []
+    return (*project.findings, *(each for found in checked.values() for each in found), *shared, *guarded), tuple(summary)
 
 
-def _verdict(errors: int) -> str:
+def _guarded(project: Project, manifest: Path, environment: Mapping[str, str]) -> tuple[int, tuple[Finding, ...]]:
+    """Return how many files below the project's folder guard reads, and what it finds in them by this manifest."""
+    paths = files_below(str(project.folder), environment=environment)
+    policy = Inspector(os.curdir, manifest=str(manifest)).policy(str(manifest))
+    return len(paths), tuple(finding(verdict, policy) for verdict in judged(paths, manifest=manifest))
+
+
+def _verdict(found: Sequence[Finding], fine: str) -> str:
+    errors = _errors(found)
     if not errors:
-        return "proved, nothing drifted"
+        warnings = len(found)
+        return f"{fine}, {warnings} warning{'' if warnings == 1 else 's'}" if warnings else fine
     return "1 error" if errors == 1 else f"{errors} errors"
+
+
+def _errors(found: Sequence[Finding]) -> int:
+    return sum(each.severity == "error" for each in found)

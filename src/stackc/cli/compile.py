@@ -11,10 +11,11 @@ from pathlib import Path
 
 import click
 
+from stackc.cli.chosen import chosen_targets
 from stackc.cli.report import format_finding
 from stackc.cli.summary import summarize
 from stackc.cli.terminal import TerminalProgress, colored, columns
-from stackc.cli.workshop import chosen_targets, open_workshop
+from stackc.cli.workshop import open_workshop
 from stackc.compile import Options, compile_target
 from stackc.errors import Finding
 from stackc.files import recover, write_file

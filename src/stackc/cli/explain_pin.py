@@ -11,9 +11,10 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from stackc.check import no_lock
+from stackc.cli.chosen import chosen_targets
 from stackc.cli.report import format_place, safe
 from stackc.cli.terminal import TerminalProgress
-from stackc.cli.workshop import chosen_targets, open_workshop
+from stackc.cli.workshop import open_workshop
 from stackc.compile import plan_target
 from stackc.errors import Finding, LockError, UpstreamError, UsageError
 from stackc.explain import Bound, Explanation, explain_pin

@@ -10,9 +10,10 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from stackc.cli.chosen import chosen_targets
 from stackc.cli.report import format_finding, safe
 from stackc.cli.terminal import TerminalProgress, colored
-from stackc.cli.workshop import chosen_targets, open_workshop
+from stackc.cli.workshop import open_workshop
 from stackc.conflict.explain import explain_refusal
 from stackc.errors import Finding, LockError, UsageError
 from stackc.layout import lock_folder

@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from stackc.check import no_lock
+from stackc.cli.chosen import chosen_targets
 from stackc.cli.terminal import TerminalProgress
-from stackc.cli.workshop import chosen_targets, open_workshop
+from stackc.cli.workshop import open_workshop
 from stackc.compile import plan_target
 from stackc.errors import LockError
 from stackc.export.pylock import export

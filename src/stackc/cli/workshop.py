@@ -17,7 +17,7 @@ from stackc.upstream.cache import Cache
 from stackc.upstream.pip_config import default_index_url
 from stackc.upstream.settings import NetworkSettings
 
-__all__ = ["cache_folder", "chosen_targets", "open_workshop"]
+__all__ = ["cache_folder", "open_workshop"]
 
 
 @contextmanager
@@ -54,17 +54,6 @@ def cache_folder(environment: Mapping[str, str]) -> Path:
         return Path(own)
     base = environment.get("XDG_CACHE_HOME")
     return (Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache") / "stackc"
-
-
-def chosen_targets(manifest: Manifest, wanted: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the targets to work on, all if none is named. Raises UsageError for one that the manifest does not have."""
-    unknown = [name for name in wanted if name not in manifest.targets]
-    if unknown:
-        known = ", ".join(f"`{name}`" for name in manifest.targets)
-        raise UsageError(
-            Finding(code="S002", message=f"there is no target `{name}`", hint=f"the manifest has {known}") for name in unknown
-        )
-    return tuple(dict.fromkeys(wanted)) or tuple(manifest.targets)
 
 
 def _made(folder: Path) -> Path | None:
