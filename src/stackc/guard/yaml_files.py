@@ -62,9 +62,9 @@ def read_cog(source: Source) -> Iterator[Item]:
 
 
 def _composed(source: Source) -> yaml.Node | None:
-    """Return the root node of a document, None for what is no YAML or holds nothing."""
+    """Return the root node of the first document, None for what is no YAML."""
     try:
-        root = yaml.compose(source.text, Loader=_LOADER)
+        root = next(iter(yaml.compose_all(source.text, Loader=_LOADER)), None)
     except (yaml.YAMLError, RecursionError, ValueError):
         return None
     return root if isinstance(root, yaml.Node) else yaml.ScalarNode("", "")

@@ -123,6 +123,11 @@ def test_an_environment_in_flow_style_and_one_that_is_no_yaml_are_read(tmp_path:
     assert found(tmp_path, {"environment.yml": "dependencies: [numpy\n  - pytorch\n"}) == ["environment.yml:2:3 S702 - pytorch"]
 
 
+def test_of_several_documents_the_first_counts_and_an_empty_one_says_nothing(tmp_path: Path) -> None:
+    assert of(read_environment, "dependencies:\n  - a\n---\ndependencies:\n  - pytorch\n") == ["2:5 a = a"]
+    assert of(read_environment, "# pytorch\n") == []
+
+
 def test_an_alias_of_yaml_that_grows_without_end_is_no_trouble() -> None:
     text = "a: &a [x, x]\n" + "".join(
         f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefghijklmnopqrs", "bcdefghijklmnopqrst", strict=True)
