@@ -31,7 +31,7 @@ def test_every_name_is_normalized_and_stands_once() -> None:
 
 def test_a_value_is_a_named_tuple_with_defaults_and_docs() -> None:
     kept = KeptOut("torch", "blocked")
-    assert kept == ("torch", "blocked", (), None)
+    assert tuple(kept) == ("torch", "blocked", (), None)
     assert repr(kept) == "KeptOut(name='torch', level='blocked', installed=(), wanted=None)"
     assert kept._replace(wanted="<3").wanted == "<3"
     assert (KeptOut.__doc__ or "").startswith("A project that is kept out.")
