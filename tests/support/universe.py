@@ -19,7 +19,10 @@ __all__ = ["Release", "build_wheel", "publish", "publish_html", "publish_wheels"
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """One release with a single wheel. `metadata` overrides the whole core metadata, to contradict the file name."""
+    """One release with a single wheel. `metadata` overrides the whole core metadata, to contradict the file name.
+
+    `modules` are the files of its wheel beside the metadata; one empty module of the project's name where there is none.
+    """
 
     version: str
     requires: tuple[str, ...] = ()
@@ -31,6 +34,7 @@ class Release:
     sha256: str | None = ""
     sidecar: bool = True
     metadata: str | None = None
+    modules: tuple[tuple[str, str], ...] = ()
 
     def filename(self, project: str) -> str:
         return f"{project.replace('-', '_')}-{self.version}-{self.tags}.whl"
@@ -76,11 +80,11 @@ def publish_html(site: Site, universe: Universe, *, root: str) -> None:
 
 
 def build_wheel(project: str, release: Release) -> bytes:
-    """Return a real wheel of a release: one empty module beside its metadata, the same bytes each time."""
+    """Return a real wheel of a release: its modules beside its metadata, the same bytes each time."""
     stem = f"{project.replace('-', '_')}-{release.version}"
     tags = "".join(f"Tag: {tag}\n" for tag in sorted(map(str, parse_tag(release.tags))))
     contents = {
-        f"{project.replace('-', '_')}.py": "",
+        **(dict(release.modules) or {f"{project.replace('-', '_')}.py": ""}),
         f"{stem}.dist-info/METADATA": release.core_metadata(project),
         f"{stem}.dist-info/WHEEL": f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\n{tags}",
     }
