@@ -29,6 +29,8 @@ _NO_READER = 141
 
 def _run(arguments: list[str]) -> int:
     command, *words = arguments or [""]
+    if command == "compile":
+        words = [word for word in words if word != "--exit-code"]  # with nothing to do it changes nothing
     plain = not any(word.startswith("-") for word in words)
     quick = {"compile": _nothing_to_compile, "guard": _nothing_to_guard}.get(command) if plain else None
     told = quick(words) if quick is not None else None

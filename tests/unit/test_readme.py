@@ -32,13 +32,13 @@ def commands(group: click.Group, *above: str) -> dict[str, click.Command]:
 
 
 def test_the_table_of_commands_lists_every_command_and_no_other() -> None:
-    listed = re.findall(r"^\| `stackc ([a-z]+(?: [a-z]+)?)", section("Commands"), re.MULTILINE)
+    listed = re.findall(r"^\| `stackc ([a-z-]+(?: [a-z]+)?)", section("Commands"), re.MULTILINE)
     assert sorted(listed) == sorted(commands(stackc))
 
 
 def test_the_options_that_the_table_of_commands_names_are_those_of_the_command() -> None:
     for row in re.findall(r"^\| `stackc .*$", section("Commands"), re.MULTILINE):
-        name = re.findall(r"`stackc ([a-z]+(?: [a-z]+)?)", row)[0]
+        name = re.findall(r"`stackc ([a-z-]+(?: [a-z]+)?)", row)[0]
         known = {option for parameter in commands(stackc)[name].params for option in parameter.opts}
         assert set(re.findall(r"`(--[a-z-]+)`", row)) <= known, name
 

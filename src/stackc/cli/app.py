@@ -41,8 +41,9 @@ def stackc() -> None:
 @click.option("--upgrade", is_flag=True, help="Forget the old pins, and take the newest versions that fit.")
 @click.option("--offline", is_flag=True, help="Ask no index: use the cache and the embedded catalog alone.")
 @click.option("--dry-run", is_flag=True, help="Tell what would change, and write nothing.")
+@click.option("--exit-code", is_flag=True, help="Tell which files were written, and exit with 1 if any was: for hooks.")
 def compile_command(
-    targets: tuple[str, ...], manifest: Path, engine: str, *, upgrade: bool, offline: bool, dry_run: bool
+    targets: tuple[str, ...], manifest: Path, engine: str, *, upgrade: bool, offline: bool, dry_run: bool, exit_code: bool
 ) -> None:
     """Compile TARGETs (default: all of the manifest's) into locks/TARGET/.
 
@@ -53,15 +54,17 @@ def compile_command(
     """
     from stackc.cli.compile import compile_targets
 
-    compile_targets(
+    status = compile_targets(
         targets,
         manifest=manifest,
         engine=engine,
         upgrade=upgrade,
         offline=offline,
         dry_run=dry_run,
+        exit_code=exit_code,
         environment=os.environ,
     )
+    click.get_current_context().exit(status)
 
 
 @stackc.command("check", short_help="Check that the locks are current, proved and unedited.")
@@ -116,7 +119,8 @@ def targets_command(manifest: Path, form: str) -> None:
 @click.option(
     "--stdin-name", default="requirements.txt", show_default=True, metavar="NAME", help="What to take standard input for."
 )
-def guard_command(paths: tuple[str, ...], manifest: Path | None, *, fix: bool, stdin_name: str) -> None:
+@with_findings_format
+def guard_command(paths: tuple[str, ...], manifest: Path | None, *, fix: bool, stdin_name: str, form: str) -> None:
     """Find requirements of torch, and of all that is kept out, in PATHs: files, folders, or - for standard input.
 
     Kept out are torch, torchvision, torchaudio, torchtext and torch's builds of triton, and with a stack.toml every project
@@ -129,8 +133,22 @@ def guard_command(paths: tuple[str, ...], manifest: Path | None, *, fix: bool, s
     """
     from stackc.cli.guard import guard_files
 
-    status = guard_files(paths, manifest=manifest, fix=fix, stdin_name=stdin_name, environment=os.environ)
+    status = guard_files(paths, manifest=manifest, fix=fix, stdin_name=stdin_name, form=form, environment=os.environ)
     click.get_current_context().exit(status)
+
+
+@stackc.command("install-hook", short_help="Check every commit, by a hook of plain git.")
+@with_manifest
+def install_hook_command(manifest: Path) -> None:
+    """Write a pre-commit hook for git that checks what is staged, as `stackc check` does, and refuses the commit otherwise.
+
+    It is written where git looks for it: in the repository, one for all of its worktrees, or where core.hooksPath says. A hook
+    that is there already is kept, and named, unless stackc wrote it. For the pre-commit framework there is
+    .pre-commit-hooks.yaml instead; see docs/ci.md.
+    """
+    from stackc.cli.install_hook import install_hook
+
+    click.echo(install_hook(manifest, environment=os.environ))
 
 
 @stackc.command("explain", short_help="Why this version, why not that one; what a code or a rule means.")

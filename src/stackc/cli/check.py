@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stackc.check import check_bake, check_target
 from stackc.cli.chosen import chosen_targets
-from stackc.cli.findings import tell
+from stackc.cli.findings import tell, tell_error
 from stackc.cli.guard import judged
 from stackc.errors import Finding, StackcError
 from stackc.guard.inspection import Inspector
@@ -27,10 +27,7 @@ def check_targets(targets: tuple[str, ...], *, manifest: Path, form: str, enviro
     try:
         found, summary = _found(targets, manifest, environment)
     except StackcError as error:
-        if form == "text":
-            raise
-        tell(error.findings, summary=(), form=form, command="check", anchor=manifest, environment=environment)
-        return error.exit_status
+        return tell_error(error, form=form, command="check", anchor=manifest, environment=environment)
     tell(found, summary=summary, form=form, command="check", anchor=manifest, environment=environment)
     return int(_errors(found) > 0)
 

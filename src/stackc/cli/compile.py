@@ -12,14 +12,14 @@ from pathlib import Path
 import click
 
 from stackc.cli.chosen import chosen_targets
-from stackc.cli.report import format_finding
+from stackc.cli.report import format_finding, safe
 from stackc.cli.summary import summarize
 from stackc.cli.terminal import TerminalProgress, colored, columns
 from stackc.cli.workshop import open_workshop
 from stackc.compile import Options, compile_target
 from stackc.errors import Finding
 from stackc.files import recover, write_file
-from stackc.layout import BAKE
+from stackc.layout import BAKE, lock_folder, read_outputs
 from stackc.project import Project, load_project
 from stackc.render.bake import bake_of
 
@@ -34,15 +34,20 @@ def compile_targets(
     upgrade: bool,
     offline: bool,
     dry_run: bool,
+    exit_code: bool,
     environment: Mapping[str, str],
-) -> None:
-    """Compile the targets one after the other, and print a summary of each."""
+) -> int:
+    """Compile the targets one after the other, print a summary of each, and return the exit status.
+
+    With `exit_code` it is 1 if a file was written, or would be, for then a hook has to stop a commit.
+    """
     gc.disable()  # a run is short and makes hundreds of thousands of small values, none of them in cycles
     project = load_project(manifest, today=dt.datetime.now(dt.timezone.utc).date())
     _warn(project.findings, environment)
     names = chosen_targets(project.manifest, targets)
     recover(project.folder / "locks")
     options = Options(upgrade=upgrade, dry_run=dry_run)
+    before, written = _generated(project, names), False
     with open_workshop(project.manifest, engine=engine, offline=offline, environment=environment) as workshop:
         for name in names:
             began = time.monotonic()
@@ -51,11 +56,33 @@ def compile_targets(
                 compiled = compile_target(name, project, workshop=workshop, progress=progress, options=options)
             finally:
                 progress.clear()
+            written |= compiled.written
             _warn(compiled.warnings, environment)
             wide = sys.stdout.isatty()
             click.echo(summarize(compiled, seconds=time.monotonic() - began, dry_run=dry_run, wide=wide), nl=False)
-    if not dry_run:
-        _write_bake(project)
+    if dry_run:
+        return int(exit_code and written)
+    _write_bake(project)
+    return _tell_rewritten(before, _generated(project, names), project) if exit_code else 0
+
+
+def _generated(project: Project, names: Iterable[str]) -> dict[str, bytes]:
+    """Return the generated files of some targets, and the one that is all targets' own, by path from the project's folder."""
+    bake = project.folder / BAKE
+    found = {BAKE: bake.read_bytes()} if bake.is_file() else {}
+    for name in names:
+        folder = lock_folder(name)
+        found |= {f"{folder}/{file}": content for file, content in read_outputs(project.folder / folder).items()}
+    return found
+
+
+def _tell_rewritten(before: Mapping[str, bytes], after: Mapping[str, bytes], project: Project) -> int:
+    """Print which files are others than before, and return 1 if any is."""
+    changed = sorted(file for file in before.keys() | after.keys() if before.get(file) != after.get(file))
+    if changed:
+        listed = "".join(f"  {safe((project.folder / file).as_posix())}\n" for file in changed)
+        click.echo(f"written, and not part of the commit yet:\n{listed}next: git add {(project.folder / 'locks').as_posix()}")
+    return int(bool(changed))
 
 
 def _write_bake(project: Project) -> None:

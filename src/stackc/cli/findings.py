@@ -12,9 +12,9 @@ import click
 from stackc import __version__
 from stackc.cli.report import format_finding
 from stackc.cli.terminal import colored
-from stackc.errors import Finding
+from stackc.errors import Finding, StackcError
 
-__all__ = ["PRINTED", "tell"]
+__all__ = ["PRINTED", "tell", "tell_error"]
 
 PRINTED = ("text", "json", "github", "sarif", "rdjsonl")
 """The formats that findings can be printed in: for people, and those of `stackc.formats`."""
@@ -40,6 +40,14 @@ def tell(
         click.echo(f"{format_finding(finding, color=colored(sys.stderr, environment))}\n", err=True, color=True)
     for line in summary:
         click.echo(line)
+
+
+def tell_error(error: StackcError, *, form: str, command: str, anchor: Path, environment: Mapping[str, str]) -> int:
+    """Print why a run ended, and return the exit status. Raises it again for text, which the shell prints for all commands."""
+    if form == "text":
+        raise error
+    tell(error.findings, summary=(), form=form, command=command, anchor=anchor, environment=environment)
+    return error.exit_status
 
 
 def _print_document(findings: Sequence[Finding], *, summary: Sequence[str], form: str, command: str, anchor: Path) -> None:

@@ -7,11 +7,9 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import click
-
-from stackc.cli.report import format_finding, safe
-from stackc.cli.terminal import colored
-from stackc.errors import Finding
+from stackc.cli.findings import tell, tell_error
+from stackc.cli.report import safe
+from stackc.errors import Finding, StackcError
 from stackc.files import write_file
 from stackc.guard.fix import removals
 from stackc.guard.inspection import Inspector
@@ -29,22 +27,30 @@ _STDIN = "-"
 
 
 def guard_files(
-    paths: Sequence[str], *, manifest: Path | None, fix: bool, stdin_name: str, environment: Mapping[str, str]
+    paths: Sequence[str], *, manifest: Path | None, fix: bool, stdin_name: str, form: str, environment: Mapping[str, str]
 ) -> int:
     """Guard files and folders, print what is found, and return the exit status."""
+    anchor = manifest or Path(MANIFEST)
+    try:
+        verdicts, findings, summary = _found(paths, manifest=manifest, fix=fix, stdin_name=stdin_name, environment=environment)
+    except StackcError as error:
+        return tell_error(error, form=form, command="guard", anchor=anchor, environment=environment)
+    tell(findings, summary=summary, form=form, command="guard", anchor=anchor, environment=environment)
+    return _status(verdicts, findings)
+
+
+def _found(
+    paths: Sequence[str], *, manifest: Path | None, fix: bool, stdin_name: str, environment: Mapping[str, str]
+) -> tuple[Sequence[Verdict], list[Finding], tuple[str, ...]]:
+    """Return what is found, as verdicts and in words, and a summary: what was deleted, and how much is left."""
     wanted = tuple(_chosen(paths, manifest=manifest, environment=environment))
     data = sys.stdin.buffer.read() if _STDIN in wanted else None
     verdicts = judged(wanted, manifest=manifest, stdin_name=stdin_name, stdin=data)
-    if fix:
-        removed = _fixed(verdicts, stdin_name=stdin_name if data is not None else None)
-        if removed:
-            click.echo("\n".join(removed))
-            verdicts = judged(wanted, manifest=manifest, stdin_name=stdin_name, stdin=data)
+    removed = _fixed(verdicts, stdin_name=stdin_name if data is not None else None) if fix else []
+    if removed:
+        verdicts = judged(wanted, manifest=manifest, stdin_name=stdin_name, stdin=data)
     findings = _in_words(verdicts, manifest=manifest, fixing=fix)
-    for each in findings:
-        click.echo(f"{format_finding(each, color=colored(sys.stderr, environment))}\n", err=True, color=True)
-    click.echo(_summary(findings, len(wanted)))
-    return _status(verdicts, findings)
+    return verdicts, findings, (*removed, _summary(findings, len(wanted)))
 
 
 def judged(
