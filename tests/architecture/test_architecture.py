@@ -27,6 +27,7 @@ CORE = (
     "stackc.evidence.combination",
     "stackc.evidence.proof",
     "stackc.explain",
+    "stackc.init",
     "stackc.formats",
     "stackc.layout",
     "stackc.lock",

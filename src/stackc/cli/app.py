@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from stackc import __version__
-from stackc.cli.options import present, with_findings_format, with_format, with_manifest, with_own_manifest
+from stackc.cli.options import DEFAULT, present, with_findings_format, with_format, with_manifest, with_own_manifest
 
 __all__ = ["run", "stackc"]
 
@@ -32,6 +32,53 @@ def stackc() -> None:
     git diff locks/   review what moved, and commit it
     docker build -f locks/TARGET/Dockerfile .
     """  # noqa: D301 (\b is click's own mark)
+
+
+@stackc.command("init", short_help="Write a first stack.toml.")
+@click.option("--cuda", metavar="X.Y", help="The CUDA of base image and torch.")
+@click.option("--cpu", is_flag=True, help="No CUDA: a plain Python image, and torch's builds for the CPU.")
+@click.option("--python", metavar="X.Y", help="The image's Python.  [default: the newest that the base itself brings]")
+@click.option(
+    "--with",
+    "projects",
+    multiple=True,
+    metavar="PROJECT",
+    help="A further project, such as transformers or accelerate==1.0.1; may be given often.",
+)
+@click.option("--name", help="The name of the stack.  [default: the folder's]")
+@click.option("--target", metavar="NAME", help="The name of the target.  [default: gpu, or cpu]")
+@click.option("--hook", is_flag=True, help="Write a .pre-commit-config.yaml too, with guard and check.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=DEFAULT,
+    show_default=True,
+    help="Where to write it.",
+)
+@click.option("--force", is_flag=True, help="Replace files that are there.")
+def init_command(  # noqa: PLR0913 (one per option)
+    projects: tuple[str, ...],
+    output: Path,
+    *,
+    cuda: str | None,
+    cpu: bool,
+    python: str | None,
+    name: str | None,
+    target: str | None,
+    hook: bool,
+    force: bool,
+) -> None:
+    """Write a commented stack.toml that compiles: NumPy, SciPy, torch with its partners, and PROJECTs.
+
+    Base image, torch and index are the newest that the matrix's facts have verified together for a CUDA (or none) and a
+    Python; what the facts do not have is refused with what they have. On a terminal, and without any of the flags that
+    answer a question, it asks. The indexes are looked at as they were at the beginning of today, in UTC.
+    """
+    from stackc.cli.init import Flags, init
+
+    flags = Flags(cuda=cuda, cpu=cpu, python=python, projects=projects, name=name, target=target, hook=hook)
+    init(flags, output=output, force=force)
 
 
 @stackc.command("compile", short_help="Resolve, prove and write the locks and the Dockerfile.")
