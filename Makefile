@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help compile check test test-pythons test-image test-image-full lint types format bench bench-guard refresh-matrix clean
+.PHONY: help compile check test test-pythons test-image lint types format bench bench-guard refresh-matrix clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -21,11 +21,8 @@ test: $(VENV)/.developed ## Run all tests; no network is needed once this is ins
 test-pythons: $(VENV)/.developed ## Compile with every Python >= 3.10 that is found, and compare the bytes
 	$(BIN)/python tests/compare_pythons.py
 
-test-image: $(VENV)/.developed ## Build images for real, good and faulty, with stand-ins for torch; needs root, buildah and debootstrap
-	STACKC_TEST_IMAGE=small $(BIN)/pytest --timeout 900 tests/image
-
-test-image-full: $(VENV)/.developed ## The same, and a stack with the real torch for the CPU
-	STACKC_TEST_IMAGE=full $(BIN)/pytest --timeout 900 tests/image
+test-image: $(VENV)/.developed ## Build images for real, good and faulty; needs root, buildah, debootstrap and the network
+	STACKC_TEST_IMAGE=1 $(BIN)/pytest --timeout 900 tests/image
 
 lint: $(VENV)/.developed ## Check style and format
 	$(BIN)/ruff check

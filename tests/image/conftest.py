@@ -11,28 +11,38 @@ from pathlib import Path
 
 import pytest
 
-from support.image import ImpossibleError, opened
+from support.image import Build, ImpossibleError, opened
 from support.image_workshop import BASE, Good, Workshop
 from support.index_server import serving
 from support.stand_ins import stand_in_site
 
 ASKED = "STACKC_TEST_IMAGE"
-"""The environment variable that lets these tests be collected: `small`, or `full` with what downloads the real torch."""
-
-HEAVY = ["test_image_cpu_stack.py"]
+"""The environment variable that lets these tests be collected."""
 
 LOGS = "STACKC_TEST_IMAGE_LOGS"
 """The environment variable that names a folder for the logs of all builds."""
 
-collect_ignore_glob = {"full": [], "small": HEAVY}.get(os.environ.get(ASKED, ""), ["test_*.py"])
+BUILDS = pytest.StashKey[list[Build]]()
+
+collect_ignore_glob = [] if os.environ.get(ASKED) else ["test_*.py"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tell the time of each build, and the size of its image with the base, which is in all of them."""
+    builds = config.stash.get(BUILDS, [])
+    if builds:
+        terminalreporter.section("builds")
+    for build in builds:
+        terminalreporter.line(f"{build.name:36} exit {build.status:<4} {build.seconds:6.1f} s  {build.size}".rstrip())
 
 
 @pytest.fixture(scope="session")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+def workshop(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Workshop]:
     site, listed = stand_in_site()
     logs = os.environ.get(LOGS)
     try:
         with opened(logs=Path(logs) if logs else None) as bench, serving(site) as server:
+            pytestconfig.stash[BUILDS] = bench.builds
             bench.base(BASE, "ENV CUDA_VERSION=12.4.1")
             yield Workshop(bench, server, listed, tmp_path_factory.mktemp("image"))
     except ImpossibleError as reason:

@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,7 +28,7 @@ from packaging.utils import canonicalize_name
 from stackc.upstream.cache import Cache
 from stackc.upstream.pip_config import default_index_url
 
-__all__ = ["ImageBench", "ImpossibleError", "Outcome", "default_index", "installed_in", "opened"]
+__all__ = ["Build", "ImageBench", "ImpossibleError", "Outcome", "default_index", "installed_in", "opened"]
 
 BASE = "localhost/stackc-test-base"
 """What the base is called in buildah's store; each image under test begins with another name of it."""
@@ -79,12 +79,23 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Build:
+    """One build for the summary of a run: what it was for, how it ended, how long it took, and the size of its image."""
+
+    name: str
+    status: int
+    seconds: float
+    size: str
+
+
+@dataclass(frozen=True)
 class ImageBench:
     """A store of images, a base in it, and what is done with both. Only one bench works at a time."""
 
     folder: Path
     driver: str
     logs: Path | None = None
+    builds: list[Build] = field(default_factory=list)
 
     def base(self, name: str, *instructions: str) -> None:
         """Give the base another name, with more instructions of a Dockerfile on top."""
@@ -94,13 +105,18 @@ class ImageBench:
             self._build(dockerfile, context, "--layers", "-t", name, check=True)
 
     def build(self, image: str, project: Path, *, target: str = "gpu", cached: bool = True, log: str | None = None) -> Outcome:
-        """Build the generated Dockerfile of a project; `cached` says whether layers of other builds may be taken."""
+        """Build the generated Dockerfile of a project; `cached` says whether layers of other builds may be taken.
+
+        `log` is what the build is called in the summary and in the folder of logs.
+        """
         dockerfile = project / "locks" / target / "Dockerfile"
         options = ("--layers", *(() if cached else ("--no-cache",)), "-t", image)
         outcome = self._build(dockerfile, str(project), *options)
+        name = log or image
+        self.builds.append(Build(name, outcome.status, outcome.seconds, "" if outcome.status else self.size(image)))
         if self.logs is not None:
             self.logs.mkdir(parents=True, exist_ok=True)
-            (self.logs / f"{log or image}.log").write_text(outcome.log, encoding="utf-8")
+            (self.logs / f"{name}.log").write_text(outcome.log, encoding="utf-8")
         return outcome
 
     def run(self, image: str, *command: str, environment: Mapping[str, str] | None = None) -> Outcome:
@@ -221,6 +237,12 @@ def _check_tools() -> None:
         raise ImpossibleError(f"not installed: {', '.join(missing)} (Debian packages of the same names)")
 
 
+def _check_index(bench: ImageBench) -> None:
+    asked = bench.run(BASE, "python3", "-m", "pip", "download", "--no-deps", "--dest", "/asked", "click")
+    if asked.status:
+        raise ImpossibleError(f"the default index does not answer from inside a container:\n{asked.log}")
+
+
 def _bench(folder: Path, logs: Path | None) -> ImageBench:
     """Return a bench on overlay mounts, or on whole copies where the machine has none."""
     for driver in ("overlay", "vfs"):
@@ -255,6 +277,7 @@ def main() -> int:
     """Say whether images can be built here; return the exit status."""
     try:
         with opened() as bench:
+            _check_index(bench)
             sys.stdout.write(f"images can be built here ({bench.driver})\n")
     except ImpossibleError as reason:
         sys.stderr.write(f"images cannot be built here: {reason}\n")
