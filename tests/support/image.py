@@ -187,7 +187,8 @@ class ImageBench:
             self._build(dockerfile, context, "-t", BASE, check=True)
 
     def end(self) -> None:
-        """Remove all images but the base's files."""
+        """Remove all containers, and all images but the base's files."""
+        self._call("rm", "--all")
         rows = json.loads(self._call("images", "--all", "--json").log or "null") or ()
         keep = f"{BASE}-rootfs:latest"
         names = [name for row in rows for name in row["names"] or () if name != keep]
