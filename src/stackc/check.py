@@ -13,9 +13,10 @@ from msgspec.structs import replace
 from stackc.errors import Finding, LockError, Place, StackcError
 from stackc.layout import BAKE, LOCK, lock_folder, outputs_digest, read_outputs, templates_folder
 from stackc.lock.model import Lock
-from stackc.lock.proof import prove
+from stackc.lock.proof import prove, target_of
 from stackc.lock.stored import load_known_lock
 from stackc.matrix.bases import resolve_target
+from stackc.matrix.check import check_pins
 from stackc.project import Project
 from stackc.render.bake import bake_of
 from stackc.render.outputs import render
@@ -41,7 +42,18 @@ def _check_target(name: str, project: Project) -> tuple[Finding, ...]:
     if lock is None:
         return (no_lock(name, project),)
     moved = tuple(_moved_inputs(lock, project, name))
-    return (*moved, *prove(lock, matrix=project.matrix), *_drift(lock, project, name, moved=bool(moved)))
+    drift = _drift(lock, project, name, moved=bool(moved))
+    return (*moved, *prove(lock, matrix=project.matrix), *drift, *_warnings(lock, project))
+
+
+def _warnings(lock: Lock, project: Project) -> Iterator[Finding]:
+    """Yield what the matrix has to say of pins that prove: a rule that only warns breaks no proof."""
+    try:
+        target = target_of(lock)
+    except LockError:
+        return  # the proof has told it
+    pins = {str(package.name): package.version for package in lock.packages}
+    yield from (told for told in check_pins(pins, target=target, matrix=project.matrix) if told.severity == "warning")
 
 
 def _beside(project: Project, finding: Finding) -> Finding:

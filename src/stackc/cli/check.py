@@ -16,6 +16,7 @@ from stackc.errors import Finding, StackcError
 from stackc.guard.inspection import Inspector
 from stackc.guard.search import files_below
 from stackc.guard.words import finding
+from stackc.layout import lock_folder
 from stackc.project import Project, load_project
 
 __all__ = ["check_targets"]
@@ -48,10 +49,16 @@ def _found(
 
 
 def _guarded(project: Project, manifest: Path, environment: Mapping[str, str]) -> tuple[int, tuple[Finding, ...]]:
-    """Return how many files below the project's folder guard reads, and what it finds in them by this manifest."""
+    """Return how many files below the project's folder guard reads, and what it finds in them by this manifest.
+
+    The steps of the locks are left out, since they hold what is kept out elsewhere; what is wrong with them is drift.
+    """
+    steps = tuple(f"{(project.folder / lock_folder(name)).as_posix()}/steps/" for name in project.manifest.targets)
     paths = files_below(str(project.folder), environment=environment)
     policy = Inspector(os.curdir, manifest=str(manifest)).policy(str(manifest))
-    return len(paths), tuple(finding(verdict, policy) for verdict in judged(paths, manifest=manifest))
+    verdicts = judged(paths, manifest=manifest)
+    found = (each for each in verdicts if not os.path.normpath(each.read.source.name).startswith(steps))
+    return len(paths), tuple(finding(verdict, policy) for verdict in found)
 
 
 def _verdict(found: Sequence[Finding], fine: str) -> str:
