@@ -69,8 +69,8 @@ fi
 
 def write_hook(hook: Hook, text: str) -> bool:
     """Write the hook, and return whether it was another before. Raises UsageError for one that stackc did not write."""
-    there = hook.path.read_bytes() if os.path.lexists(hook.path) else None
-    if there is not None and _MARK.encode() not in there:
+    there = hook.path.read_bytes() if hook.path.is_file() else b""
+    if _MARK.encode() not in there and os.path.lexists(hook.path):
         raise UsageError(
             Finding(
                 code="S531",
