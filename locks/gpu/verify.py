@@ -11,6 +11,7 @@ import argparse
 import ast
 import builtins
 import csv
+import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -41,10 +42,19 @@ LOCKED = json.loads(
   {"import": null, "name": "fastapi", "verify": []}
  ],
  "cuda": "12.4",
+ "files": {
+  "constraints.txt": "8110419c3c08eb4fedd2409528fb471e4f2839b22a69f77059bfcfc40398f44b",
+  "requirements.txt": "2418ff1a7d562d2f8e221a5a37eb8f5b5ee3047b1b6248f21ce48c07eb0c256b",
+  "steps/00-tools.txt": "0c1bd6c642e1fe4a7dcdff1b94b5dfdc226664118f163b42cf7e816edc360c42",
+  "steps/01-numpy.txt": "4ad5912b37bfef8fe6328646dd63c2cfb5cb5092a0477be88f7b26b7646a4e4c",
+  "steps/02-scipy.txt": "e019880e4fea1dcd38fe2ee381bb219f5222d930c76267cbffc44282051f9020",
+  "steps/03-torch.cu124.txt": "c0e32cbb7d149ed249b4a1669254cc438fd28002fba3e8714566c5bb37a980f2",
+  "steps/03-torch.txt": "4c26b9aee043ca78853f8b2b490bd6830c6b9965016581c76b1f4b29632aaedc"
+ },
  "inputs": {
   "manifest": "sha256:f9994ea710eccc6d44a1f81b02cd854dc60de6c4cc9adbc3e50b6c694051f96b",
   "matrix": "sha256:07d28f7f5c9df32fca3a500c468af1dd2f35b1fac4f70a9dd493590dada622ae",
-  "templates": "sha256:b2e1de179a591aeb2cf119a5b7865850ccbfac28d19fc19cbd929d025903afd1"
+  "templates": "sha256:a354ad9ce58d26353612bf1538a25d670860fb01c67f162fe3d2e83a82068564"
  },
  "machine": "x86_64",
  "packages": {
@@ -227,6 +237,7 @@ def main(arguments=None):
     report = Report(out)
     before = take_receipt(asked.receipt)
     installed = read_installed()
+    check_files(report)
     check_interpreter(report)
     check_cuda(report)
     for name, locked in sorted(LOCKED["packages"].items()):
@@ -352,6 +363,22 @@ def strangers(installed):
 def machine():
     found = platform.machine().lower()
     return {"amd64": "x86_64", "arm64": "aarch64"}.get(found, found)
+
+
+def check_files(report):
+    """Compare the requirement files beside this one with those that were compiled; outside an image there are none."""
+    there = {name: os.path.join(os.path.dirname(os.path.abspath(__file__)), name) for name in LOCKED["files"]}
+    there = {name: path for name, path in there.items() if os.path.isfile(path)}
+    edited = []
+    for name, path in sorted(there.items()):
+        with open(path, "rb") as file:
+            if hashlib.sha256(file.read()).hexdigest() != LOCKED["files"][name]:
+                edited.append(name)
+    remedy = "undo the edit, or put what it is for into stack.toml; then run stackc compile, and build again"
+    for name in edited:
+        report.fail("file", name, "%s was edited after stackc compiled it" % name, remedy)
+    if there and not edited:
+        report.hold("file", None, "%d requirement files are as they were compiled" % len(there))
 
 
 def check_interpreter(report):

@@ -51,9 +51,9 @@ def render(
         "packages": tuple(sorted(lock.packages, key=lambda package: package.name)),
     }
     image = dockerfile.values(lock, manifest=manifest, target=target, folder=folder)
-    checked = verified(lock, manifest=manifest, target=target)
     rendered = {file.name: fill(jinja, _template_of(file.name), {**common, "file": file}) for file in files}
     rendered["constraints.txt"] = fill(jinja, "constraints.txt.j2", common)
+    checked = verified(lock, manifest=manifest, target=target, files=rendered)
     rendered["Dockerfile"] = fill(jinja, "Dockerfile.j2", {**common, **image})
     rendered["verify.py"] = fill(jinja, "verify.py.j2", {**common, "verified": checked})
     rendered["STACK.md"] = fill(jinja, "STACK.md.j2", {**common, **summary.values(lock), "folder": folder})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 from collections.abc import Iterator, Mapping
 
 from stackc.errors import Finding, RenderError
@@ -16,13 +17,16 @@ __all__ = ["verified"]
 JsonValue = Mapping[str, object]
 
 
-def verified(lock: Lock, *, manifest: Manifest, target: Target) -> JsonValue:
-    """Return the data of `verify.py`; raise `RenderError` S508 for an import or an expression that Python cannot read."""
+def verified(lock: Lock, *, manifest: Manifest, target: Target, files: Mapping[str, bytes] | None = None) -> JsonValue:
+    """Return the data of `verify.py`; raise `RenderError` S508 for an import or an expression that Python cannot read.
+
+    `files` are those that the image has beside it, by their names from its own folder on.
+    """
     components = [component for component in manifest.components_for(target.name) if component.name in lock.by_name]
     findings = [finding for component in components for finding in _findings(component, manifest)]
     if findings:
         raise RenderError(findings)
-    files = {package.name: file.name for file in install_files(lock) if file.step for package in file.packages}
+    by = {package.name: file.name for file in install_files(lock) if file.step for package in file.packages}
     return {
         "target": target.name,
         "base": target.base,
@@ -31,8 +35,9 @@ def verified(lock: Lock, *, manifest: Manifest, target: Target) -> JsonValue:
         "platform": target.platform,
         "cuda": None if target.cuda is None else f"{target.cuda.major}.{target.cuda.minor}",
         "inputs": {"manifest": lock.inputs.manifest, "matrix": lock.inputs.matrix, "templates": lock.inputs.templates},
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in sorted((files or {}).items())},
         "tools": [tool.name for tool in lock.tools],
-        "packages": {package.name: _package(package, files[package.name], lock) for package in lock.packages},
+        "packages": {package.name: _package(package, by[package.name], lock) for package in lock.packages},
         "components": [_component(component) for component in components],
     }
 

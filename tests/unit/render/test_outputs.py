@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,17 @@ from stackc.manifest.model import Component, Image, Manifest
 from stackc.render.digest import builtin_folder
 from stackc.render.outputs import render
 from stackc.target import Target
-from unit.render.gpu_stack import COMPONENTS, IMAGE, PACKAGES, gpu_lock, gpu_manifest, gpu_target, name, package
+from unit.render.gpu_stack import (
+    COMPONENTS,
+    IMAGE,
+    PACKAGES,
+    gpu_lock,
+    gpu_manifest,
+    gpu_target,
+    name,
+    package,
+    without_refusals,
+)
 
 
 def rendered(
@@ -53,7 +65,7 @@ def test_leftovers_of_another_index_are_kept_out_of_requirements_txt() -> None:
     kept = "#   kernels==1.0+cu124: step 4, from index cu124 (steps/04-rest.cu124.txt)"
     assert f"{kept}; a line here would bring another build than +cu124" in files["requirements.txt"].splitlines()
     cu124 = "https://download.pytorch.org/whl/cu124"
-    assert section(files["Dockerfile"], "# Everything else").splitlines() == [
+    assert section(without_refusals(files["Dockerfile"]), "# Everything else").splitlines() == [
         "# Everything else",
         "COPY locks/gpu/requirements.txt /opt/stack/requirements.txt",
         "RUN pip install --no-deps --require-hashes --no-cache-dir -r /opt/stack/requirements.txt",
@@ -74,8 +86,23 @@ def test_steps_keep_their_numbers_and_are_named_after_their_first_component() ->
         "steps/120-torch.cu124.txt",
         "steps/120-torch.txt",
     ]
-    installs = [line.rsplit("/", 1)[1] for line in files["Dockerfile"].splitlines() if line.startswith("RUN pip install")]
+    installs = [
+        line.rsplit("/", 1)[1]
+        for line in without_refusals(files["Dockerfile"]).splitlines()
+        if line.startswith("RUN pip install")
+    ]
     assert installs == ["00-tools.txt", "10-numpy.txt", "120-torch.txt", "120-torch.cu124.txt", "requirements.txt"]
+
+
+def test_an_installation_that_fails_ends_the_build_with_the_file_and_what_to_do() -> None:
+    """In the shell's own words, so that no name of a file can say anything else."""
+    text = rendered(gpu_lock())["Dockerfile"]
+    (said,) = re.findall(r"01-numpy\.txt \\\n (\|\|[^\n]*)", text)
+    done = subprocess.run(["/bin/sh", "-c", f"false {said}"], capture_output=True, text=True, check=False)
+
+    what = "stackc: locks/gpu/steps/01-numpy.txt could not be installed as locked, see above"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{what}; undo an edit of it, or run stackc compile\n")
+    assert text.count("could not be installed as locked") == text.count("RUN pip install")
 
 
 def test_requirements_txt_without_a_project_is_written_and_not_installed() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -245,3 +248,29 @@ def test_what_is_installed_can_be_asked_alone_and_leaves_the_receipt(image: Imag
 @pytest.mark.parametrize("other", [("--gpu",), ("--receipt", "elsewhere.json")])
 def test_asking_for_what_is_installed_alone_asks_for_nothing_else(image: Image, other: tuple[str, ...]) -> None:
     assert image.verify("--installed", *other)[0] == 2
+
+
+def test_a_requirement_file_that_was_edited_ends_the_build_though_nothing_moved(image: Image) -> None:
+    """pip passes over `torch` in requirements.txt where a step has installed it: the image is right, and its recipe is not."""
+    install_good(image.site)
+    folder = image.script.parent
+    (folder / "steps").mkdir()
+    good = {"requirements.txt": "click==8.2.1\n", "steps/01-numpy.txt": "numpy==1.26.4\n"}
+    for file, text in good.items():
+        (folder / file).write_text(text)
+    digests = {file: hashlib.sha256(text.encode()).hexdigest() for file, text in good.items()}
+    script = image.script.read_text()
+    image.script.write_text(re.sub(r'"files": \{[^}]*\}', f'"files": {json.dumps(digests)}', script))
+    assert image.script.read_text() != script
+    assert image.verify("--installed") == (
+        0,
+        ["ok    2 requirement files are as they were compiled", *GOOD[:5], "verify: all 6 checks hold"],
+    )
+
+    (folder / "requirements.txt").write_text("click==8.2.1\ntorch\n")
+    remedy = "undo the edit, or put what it is for into stack.toml; then run stackc compile, and build again"
+    assert image.failures() == [
+        "FAIL  requirements.txt was edited after stackc compiled it",
+        f"      remedy: {remedy}",
+        f"verify: requirements.txt was edited after stackc compiled it; {remedy} (1 of 11 checks failed)",
+    ]

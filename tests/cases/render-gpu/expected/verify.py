@@ -11,6 +11,7 @@ import argparse
 import ast
 import builtins
 import csv
+import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -39,6 +40,15 @@ LOCKED = json.loads(
   {"import": null, "name": "accelerate", "verify": []}
  ],
  "cuda": "12.4",
+ "files": {
+  "constraints.txt": "084ade45ad6f950a783e78c92da6fa792b9a207bea5522793dc28819afb44010",
+  "requirements.txt": "bcfe6eb4de973422bb25d08ad6656e6b869e61de29cd5809ce19b17ddaf59107",
+  "steps/00-tools.txt": "e90a8b247f14a87a36428e48f94b978accb742c8b79d57b872c8ad23cb91a205",
+  "steps/01-numpy.txt": "4f2ab9e89df48f6dd1e3193821b93b1386f403364ee513a8da614eace510d8f7",
+  "steps/02-scipy.txt": "b0485ec0c98d8b925438b977a38d55862f11580571fff46c8d93df8e8a0051b8",
+  "steps/03-torch.cu124.txt": "b749764ad110d468e65040ec8c1a337e70f875f1e3113638382fcd93c26b529f",
+  "steps/03-torch.txt": "69fe2b4ef1fba43ef438548d7417553539be192f1dce0e5e4a711d268b103a6b"
+ },
  "inputs": {
   "manifest": "sha256:0000000000000000000000000000000000000000000000000000000000000000",
   "matrix": "sha256:0000000000000000000000000000000000000000000000000000000000000000",
@@ -132,6 +142,7 @@ def main(arguments=None):
     report = Report(out)
     before = take_receipt(asked.receipt)
     installed = read_installed()
+    check_files(report)
     check_interpreter(report)
     check_cuda(report)
     for name, locked in sorted(LOCKED["packages"].items()):
@@ -257,6 +268,22 @@ def strangers(installed):
 def machine():
     found = platform.machine().lower()
     return {"amd64": "x86_64", "arm64": "aarch64"}.get(found, found)
+
+
+def check_files(report):
+    """Compare the requirement files beside this one with those that were compiled; outside an image there are none."""
+    there = {name: os.path.join(os.path.dirname(os.path.abspath(__file__)), name) for name in LOCKED["files"]}
+    there = {name: path for name, path in there.items() if os.path.isfile(path)}
+    edited = []
+    for name, path in sorted(there.items()):
+        with open(path, "rb") as file:
+            if hashlib.sha256(file.read()).hexdigest() != LOCKED["files"][name]:
+                edited.append(name)
+    remedy = "undo the edit, or put what it is for into stack.toml; then run stackc compile, and build again"
+    for name in edited:
+        report.fail("file", name, "%s was edited after stackc compiled it" % name, remedy)
+    if there and not edited:
+        report.hold("file", None, "%d requirement files are as they were compiled" % len(there))
 
 
 def check_interpreter(report):
