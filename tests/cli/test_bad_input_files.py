@@ -135,6 +135,7 @@ def test_missing_and_superfluous_files_are_told_and_put_right_by_compile(tmp_pat
         "hint: run `stackc compile`\n"
         "\n"
         "error[S524]: `locks/gpu/steps/07-torch.txt` belongs to no step of the lock\n"
+        " --> locks/gpu/steps/07-torch.txt\n"
         "\n"
         "hint: run `stackc compile`\n"
         "\n",

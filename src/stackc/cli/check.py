@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import gc
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from stackc.check import check_bake, check_target
@@ -41,23 +41,31 @@ def _found(
     names = chosen_targets(project.manifest, targets)
     checked = {name: check_target(name, project) for name in names}
     shared = check_bake(project)
-    files, guarded = _guarded(project, manifest, environment)
+    drifted = {place.file for some in checked.values() for each in some if each.code in _DRIFT for place in each.places}
+    files, guarded = _guarded(project, manifest, environment, drifted=drifted)
     summary = [f"{name}: {_verdict(found, 'proved, nothing drifted')}" for name, found in checked.items()]
     summary += [f"all targets: {_verdict(shared, '')}"] if shared else []
     summary += [f"guard: {_verdict(guarded, 'no error')} in {files} file{'' if files == 1 else 's'}"] if guarded else []
     return (*project.findings, *(each for found in checked.values() for each in found), *shared, *guarded), tuple(summary)
 
 
-def _guarded(project: Project, manifest: Path, environment: Mapping[str, str]) -> tuple[int, tuple[Finding, ...]]:
+_DRIFT = {"S523", "S524"}
+
+
+def _guarded(
+    project: Project, manifest: Path, environment: Mapping[str, str], *, drifted: Container[str]
+) -> tuple[int, tuple[Finding, ...]]:
     """Return how many files below the project's folder guard reads, and what it finds in them by this manifest.
 
-    The steps of the locks are left out, since they hold what is kept out elsewhere; what is wrong with them is drift.
+    Left out are the steps of the locks, which hold what is kept out elsewhere, and files of which drift is told: the remedy is
+    another one there.
     """
     steps = tuple(f"{(project.folder / lock_folder(name)).as_posix()}/steps/" for name in project.manifest.targets)
     paths = files_below(str(project.folder), environment=environment)
     policy = Inspector(os.curdir, manifest=str(manifest)).policy(str(manifest))
     verdicts = judged(paths, manifest=manifest)
-    found = (each for each in verdicts if not os.path.normpath(each.read.source.name).startswith(steps))
+    named = ((os.path.normpath(verdict.read.source.name), verdict) for verdict in verdicts)
+    found = (verdict for name, verdict in named if name not in drifted and not name.startswith(steps))
     return len(paths), tuple(finding(verdict, policy) for verdict in found)
 
 
