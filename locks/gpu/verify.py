@@ -54,7 +54,7 @@ LOCKED = json.loads(
  "inputs": {
   "manifest": "sha256:f9994ea710eccc6d44a1f81b02cd854dc60de6c4cc9adbc3e50b6c694051f96b",
   "matrix": "sha256:07d28f7f5c9df32fca3a500c468af1dd2f35b1fac4f70a9dd493590dada622ae",
-  "templates": "sha256:a354ad9ce58d26353612bf1538a25d670860fb01c67f162fe3d2e83a82068564"
+  "templates": "sha256:eed1bd6f4064639aeb8857f97086262e13c26448430e55ec9f8082dc772a8b84"
  },
  "machine": "x86_64",
  "packages": {
@@ -237,7 +237,6 @@ def main(arguments=None):
     report = Report(out)
     before = take_receipt(asked.receipt)
     installed = read_installed()
-    check_files(report)
     check_interpreter(report)
     check_cuda(report)
     for name, locked in sorted(LOCKED["packages"].items()):
@@ -248,6 +247,7 @@ def main(arguments=None):
         in_child(report, component_events, "checking the components")
     if asked.gpu:
         in_child(report, gpu_events, "trying the GPU")
+    check_files(report)
     receipt = receipt_of(report, installed)
     if asked.receipt and not report.failures:
         leave_receipt(report, asked.receipt, before, receipt)
@@ -366,7 +366,10 @@ def machine():
 
 
 def check_files(report):
-    """Compare the requirement files beside this one with those that were compiled; outside an image there are none."""
+    """Compare the requirement files beside this one with those that were compiled; outside an image there are none.
+
+    Last, since what an edit has done to the installation says more than that there was one.
+    """
     there = {name: os.path.join(os.path.dirname(os.path.abspath(__file__)), name) for name in LOCKED["files"]}
     there = {name: path for name, path in there.items() if os.path.isfile(path)}
     edited = []

@@ -142,7 +142,6 @@ def main(arguments=None):
     report = Report(out)
     before = take_receipt(asked.receipt)
     installed = read_installed()
-    check_files(report)
     check_interpreter(report)
     check_cuda(report)
     for name, locked in sorted(LOCKED["packages"].items()):
@@ -153,6 +152,7 @@ def main(arguments=None):
         in_child(report, component_events, "checking the components")
     if asked.gpu:
         in_child(report, gpu_events, "trying the GPU")
+    check_files(report)
     receipt = receipt_of(report, installed)
     if asked.receipt and not report.failures:
         leave_receipt(report, asked.receipt, before, receipt)
@@ -271,7 +271,10 @@ def machine():
 
 
 def check_files(report):
-    """Compare the requirement files beside this one with those that were compiled; outside an image there are none."""
+    """Compare the requirement files beside this one with those that were compiled; outside an image there are none.
+
+    Last, since what an edit has done to the installation says more than that there was one.
+    """
     there = {name: os.path.join(os.path.dirname(os.path.abspath(__file__)), name) for name in LOCKED["files"]}
     there = {name: path for name, path in there.items() if os.path.isfile(path)}
     edited = []
