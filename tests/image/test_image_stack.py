@@ -27,12 +27,14 @@ def test_the_build_verifies_all_that_is_locked_and_says_so(good: Good) -> None:
         "import fastapi",
         "torch is built for CUDA 12.4",
     ]
-    held = [*installed, *components]
+    steps = list((good.desk.project / "locks/gpu/steps").iterdir())
+    files = f"{len([*steps, 'requirements.txt', 'constraints.txt'])} requirement files are as they were compiled"
+    held, again = [*installed, *components, files], [*installed, files]
     assert told == [
         *(f"ok    {check}" for check in held),
         f"verify: all {len(held)} checks hold",
-        *(f"ok    {check}" for check in installed),  # once more, after the application part
-        f"verify: all {len(installed)} checks hold",
+        *(f"ok    {check}" for check in again),  # once more, after the application part
+        f"verify: all {len(again)} checks hold",
     ]
 
 
