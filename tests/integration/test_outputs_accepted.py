@@ -74,7 +74,8 @@ class Compiled:
     @cached_property
     def pip_calls(self) -> dict[str, list[str]]:
         """Return the arguments of each `pip install` of the Dockerfile, by the file that it installs."""
-        lines = [line for line in (self.folder / "Dockerfile").read_text().splitlines() if line.startswith("RUN pip install")]
+        joined = (self.folder / "Dockerfile").read_text().replace(" \\\n", " ")
+        lines = [line.partition(" || ")[0] for line in joined.splitlines() if line.startswith("RUN pip install")]
         calls = [shlex.split(line)[3:] for line in lines]
         return {call[-1].removeprefix("/opt/stack/"): call for call in calls}
 
