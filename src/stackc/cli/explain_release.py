@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from stackc.cli.chosen import chosen_targets
 from stackc.cli.report import format_finding, safe
+from stackc.cli.summary import changes_between, listed, versions_of
 from stackc.cli.terminal import TerminalProgress, colored
 from stackc.cli.workshop import open_workshop
 from stackc.conflict.explain import explain_refusal
@@ -22,8 +23,6 @@ from stackc.project import Project, load_project
 from stackc.resolve import Resolution
 
 __all__ = ["explain_release"]
-
-_SHOWN_MOVES = 12
 
 
 def explain_release(text: str, *, target: str | None, manifest: Path, offline: bool, environment: Mapping[str, str]) -> str:
@@ -63,24 +62,16 @@ def _fits(asked: Requirement, found: Resolution, project: Project, target: str) 
     yield f"nothing speaks against {safe(str(asked))} in target `{target}`: {name} {found.pins[name]} would be chosen"
     if not locked:
         return
-    after = {str(project_name): str(version) for project_name, version in found.pins.items()}
-    moves = [
-        f"{each} {locked[each]} -> {version}" for each, version in sorted(after.items()) if locked.get(each, version) != version
-    ]
-    moves += [f"{each} {version} added" for each, version in sorted(after.items()) if each not in locked]
-    moves += [f"{each} {version} removed" for each, version in sorted(locked.items()) if each not in after]
+    after = {each: str(version) for each, version in sorted(found.pins.items())}
     yield "against the lock:"
-    yield from (f"  {move}" for move in moves[:_SHOWN_MOVES])
-    if len(moves) > _SHOWN_MOVES:
-        yield f"  and {len(moves) - _SHOWN_MOVES} more"
+    yield from listed(changes_between(locked, after))
     yield ""
     yield f"hint: to have it, give `{name}` that version in stack.toml and run `stackc compile`"
 
 
-def _locked(project: Project, target: str) -> dict[str, str]:
+def _locked(project: Project, target: str) -> dict[NormalizedName, str]:
     """Return the versions of the target's lock; none where there is no lock that can be read."""
     try:
-        lock = load_lock(project.folder / lock_folder(target), target)
+        return versions_of(load_lock(project.folder / lock_folder(target), target))
     except LockError:
         return {}
-    return {str(package.name): str(package.version) for package in lock.packages} if lock is not None else {}

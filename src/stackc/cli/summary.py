@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from packaging.utils import NormalizedName, canonicalize_name
 
@@ -11,7 +11,7 @@ from stackc.compile import Compiled
 from stackc.layout import lock_folder
 from stackc.lock.model import Lock, Package
 
-__all__ = ["summarize"]
+__all__ = ["changes_between", "listed", "summarize", "versions_of"]
 
 _HEADINGS = ("component", "version", "index", "step", "change")
 _LISTED_CHANGES = 12
@@ -42,7 +42,7 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _rows(compiled: Compiled) -> Iterator[Sequence[str]]:
-    before = _versions(compiled.previous)
+    before = versions_of(compiled.previous)
     for root in compiled.lock.roots:
         package = compiled.lock.by_name[canonicalize_name(root.parsed.name)]
         step = str(package.step) if package.step < compiled.lock.last_step else "requirements.txt"
@@ -55,7 +55,8 @@ def _change(package: Package, before: dict[NormalizedName, str]) -> str:
     return f"was {before[package.name]}" if package.name in before else "new"
 
 
-def _versions(lock: Lock | None) -> dict[NormalizedName, str]:
+def versions_of(lock: Lock | None) -> dict[NormalizedName, str]:
+    """Return the version of every package of a lock; none where there is no lock."""
     return {package.name: str(package.version) for package in lock.packages} if lock else {}
 
 
@@ -64,14 +65,23 @@ def _others(compiled: Compiled) -> Iterator[str]:
     if len(lock.packages) > len(lock.roots):
         needed = _counted(len(lock.packages) - len(lock.roots), "package")
         yield f"and {needed} that these need; see {lock_folder(compiled.target)}/STACK.md"
-    before, after = _versions(compiled.previous), _versions(lock)
     if compiled.previous is None:
         return
+    changes = changes_between(versions_of(compiled.previous), versions_of(lock))
+    yield "changed against the previous lock: " + (_counted(len(changes), "version") if changes else "no version")
+    yield from listed(changes)
+
+
+def changes_between(before: Mapping[NormalizedName, str], after: Mapping[NormalizedName, str]) -> list[str]:
+    """Return a line for each version that moved, then for each that was added, then for each that was removed."""
     moved = [f"{name} {before[name]} -> {after[name]}" for name in after if name in before and before[name] != after[name]]
     added = [f"{name} {after[name]} added" for name in after if name not in before]
     removed = [f"{name} {before[name]} removed" for name in before if name not in after]
-    changes = [*moved, *added, *removed]
-    yield "changed against the previous lock: " + (_counted(len(changes), "version") if changes else "no version")
+    return [*moved, *added, *removed]
+
+
+def listed(changes: Sequence[str]) -> Iterator[str]:
+    """Yield changes indented, and of many how many more there are."""
     yield from (f"  {change}" for change in changes[:_LISTED_CHANGES])
     if len(changes) > _LISTED_CHANGES:
         yield f"  and {len(changes) - _LISTED_CHANGES} more"
