@@ -23,6 +23,7 @@ CORE = (
     "stackc.conflict.lines",
     "stackc.conflict.members",
     "stackc.conflict.values",
+    "stackc.diff",
     "stackc.errors",
     "stackc.evidence.combination",
     "stackc.evidence.proof",

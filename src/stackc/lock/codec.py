@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from stackc import __version__
 from stackc.errors import Finding, LockError, Place
@@ -17,7 +17,7 @@ from stackc.lock.head import Head, digest_of, is_intact, read_head, seal
 from stackc.lock.model import FORMAT, Engine, Inputs, Lock, LockedFile, LockedTarget, Package, Root, Route
 from stackc.lock.requirements import parse_need
 
-__all__ = ["DIGEST", "SHA256", "Head", "decode", "encode", "read_head"]
+__all__ = ["DIGEST", "SHA256", "Head", "decode", "decode_leniently", "encode", "read_head"]
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -160,6 +160,14 @@ def decode(text: str, *, file: str) -> Lock:
     if document.findings:
         raise LockError(document.findings)
     return lock
+
+
+def decode_leniently(values: Mapping[str, object], *, file: str) -> Lock:
+    """Return the lock that parsed TOML holds, with a neutral value for each that is missing or wrong.
+
+    Such a lock is to be compared, never to be trusted.
+    """
+    return _lock(Table(document=Document(text="", file=file), values=values))
 
 
 def _check_format(table: Table) -> None:

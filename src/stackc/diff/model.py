@@ -1,0 +1,202 @@
+"""The values of a comparison of two sets of locks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from stackc.errors import Finding, Place
+from stackc.lock.model import Lock, LockedFile
+
+__all__ = [
+    "Change",
+    "Compared",
+    "Diff",
+    "Edit",
+    "End",
+    "Kind",
+    "Level",
+    "Move",
+    "Note",
+    "Part",
+    "Pin",
+    "Point",
+    "Reading",
+    "Reason",
+    "State",
+]
+
+Part = Literal["package", "tool"]
+Kind = Literal["added", "removed", "upgraded", "downgraded", "relabelled", "replaced", "moved"]
+"""What a move is: `relabelled` changes the local version label alone, `replaced` the file or its hash under one version, and
+`moved` neither, but the index, the step or the extras."""
+
+State = Literal["added", "removed", "changed", "same", "unreadable"]
+"""What became of a target's lock; `unreadable` is one of which an end cannot be read at all."""
+
+Level = Literal["epoch", "major", "minor", "patch", "pre", "post", "local"]
+"""The first part of a version, in the order of PEP 440, in which two differ; `patch` is anything from the third number on."""
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """A lock as far as its text could be read, and what is wrong with the text; `lock` is None where nothing could be read.
+
+    `partial` says that only name, version, file and hash of its pins are to be compared.
+    """
+
+    lock: Lock | None
+    partial: bool = False
+    findings: tuple[Finding, ...] = ()
+
+
+class End(Struct, frozen=True, kw_only=True):
+    """One end of a comparison: what people call it, the manifest's text where there is one, and its locks by target."""
+
+    label: str
+    locks: Mapping[str, Reading]
+    manifest: str | None = None
+
+
+class Pin(Struct, frozen=True, kw_only=True):
+    """One pin as a reviewer sees it. `step` is `tools`, `step N`, or `requirements.txt` for the last one."""
+
+    part: Part
+    name: NormalizedName
+    version: Version
+    index: str
+    step: str
+    file: LockedFile
+    extras: tuple[NormalizedName, ...] = ()
+
+
+class Move(Struct, frozen=True, kw_only=True):
+    """What became of one pin: `before` is None where it was added, `after` where it was removed."""
+
+    part: Part
+    name: NormalizedName
+    before: Pin | None
+    after: Pin | None
+
+    @property
+    def kind(self) -> Kind:
+        """Return what the move is."""
+        if self.before is None:
+            return "added"
+        if self.after is None:
+            return "removed"
+        old, new = self.before, self.after
+        if old.version != new.version:
+            if old.version.public == new.version.public:
+                return "relabelled"
+            return "upgraded" if old.version < new.version else "downgraded"
+        same = (old.file.name, old.file.sha256) == (new.file.name, new.file.sha256)
+        return "moved" if same else "replaced"
+
+    @property
+    def level(self) -> Level | None:
+        """Return the first part of the version that differs, None where none does."""
+        if self.before is None or self.after is None or self.before.version == self.after.version:
+            return None
+        return _level(self.before.version, self.after.version)
+
+
+def _level(old: Version, new: Version) -> Level:
+    if old.epoch != new.epoch:
+        return "epoch"
+    length = max(len(old.release), len(new.release))
+    pairs = zip(*(version.release + (0,) * (length - len(version.release)) for version in (old, new)), strict=True)
+    for place, (before, after) in enumerate(pairs):
+        if before != after:
+            return ("major", "minor")[place] if place < 2 else "patch"
+    if (old.pre, old.dev) != (new.pre, new.dev):
+        return "pre"
+    return "post" if old.post != new.post else "local"
+
+
+class Edit(Struct, frozen=True, kw_only=True):
+    """One key of the manifest whose value differs.
+
+    `before` and `after` are as the file spells them, None where it lacks the key. `place` is in the head's manifest, or in the
+    base's for a key that was deleted.
+    """
+
+    path: tuple[str | int, ...]
+    before: str | None
+    after: str | None
+    place: Place
+
+
+class Reason(Struct, frozen=True, kw_only=True):
+    """Why something moved: the steps from an edit to the move, in words, the edit first.
+
+    `kind` is that of the first step: an edit of the manifest, of the target, a rule, the moment of `exclude-newer`, or nothing.
+    """
+
+    kind: Literal["edit", "target", "rule", "window", "unforced", "unknown"]
+    steps: tuple[str, ...]
+    place: Place | None = None
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """One move in one or more targets; `moves` has one entry per target, which differ in their files alone."""
+
+    targets: tuple[str, ...]
+    moves: tuple[Move, ...]
+    reason: Reason | None = None
+
+    @property
+    def move(self) -> Move:
+        """Return the move in the first of the targets."""
+        return self.moves[0]
+
+
+class Point(Struct, frozen=True, kw_only=True):
+    """One line of the headline: a subject with what it was and what it is, or a sentence in `note` where that says more."""
+
+    subject: str
+    before: str | None = None
+    after: str | None = None
+    note: str | None = None
+    targets: tuple[str, ...] = ()
+
+
+class Compared(Struct, frozen=True, kw_only=True):
+    """One target, and what became of its lock; `before` and `after` count its packages, tools left out."""
+
+    name: str
+    state: State
+    before: int | None = None
+    after: int | None = None
+
+
+class Note(Struct, frozen=True, kw_only=True):
+    """What is wrong with a lock that is compared nevertheless; `end` is what people call its end."""
+
+    end: str
+    target: str
+    text: str
+    findings: tuple[Finding, ...]
+
+
+class Diff(Struct, frozen=True, kw_only=True):
+    """All that differs between two ends."""
+
+    base: str
+    head: str
+    targets: tuple[Compared, ...]
+    notes: tuple[Note, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    headline: tuple[Point, ...] = ()
+    couplings: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    risks: tuple[Finding, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Say whether nothing differs, as far as both ends could be read."""
+        states = {target.state for target in self.targets}
+        return not (self.edits or self.headline or self.changes or states - {"same"})

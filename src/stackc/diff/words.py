@@ -1,0 +1,146 @@
+"""How a comparison speaks, in all of its forms: marks, versions, sections and short names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from stackc.diff.model import Change, Compared, Diff, Edit, Kind, Move, Pin, Point
+from stackc.manifest.shown import cut, escaped
+
+__all__ = [
+    "SECTIONS",
+    "change_words",
+    "details",
+    "edit_words",
+    "point_words",
+    "reason_words",
+    "sectioned",
+    "shown_text",
+    "state_words",
+    "tally",
+]
+
+SECTIONS: tuple[tuple[Kind, str], ...] = (
+    ("replaced", "same version, another file or hash"),
+    ("downgraded", "downgraded"),
+    ("relabelled", "same version, another build"),
+    ("upgraded", "upgraded"),
+    ("moved", "same version, moved"),
+    ("added", "added"),
+    ("removed", "removed"),
+)
+"""The kinds of moves in the order in which a reviewer has to look at them, and what their sections are called."""
+
+_DIGITS = 12
+_VISIBLE = {"index", "step", "extras"}
+
+
+def shown_text(text: str) -> str:
+    """Return foreign text as every form may print it: escaped, and never long."""
+    return cut(escaped(text))
+
+
+def sectioned(changes: Sequence[Change]) -> Iterator[tuple[str, tuple[Change, ...]]]:
+    """Yield each section that has changes, with them."""
+    for kind, title in SECTIONS:
+        found = tuple(change for change in changes if change.move.kind == kind)
+        if found:
+            yield title, found
+
+
+def change_words(move: Move) -> str:
+    """Return the versions of a move: `1.0 → 1.1`, or the one that there is."""
+    versions = [shown_text(str(pin.version)) for pin in (move.before, move.after) if pin is not None]
+    return " → ".join(dict.fromkeys(versions))
+
+
+def details(move: Move) -> Iterator[str]:
+    """Yield what a move changes beside the version: file, hash, index, step and extras."""
+    old, new = move.before, move.after
+    if old is None or new is None:
+        extras = [extra for pin in (old, new) if pin for extra in pin.extras]
+        yield from (f"extras {', '.join(map(shown_text, extras))}",) if extras else ()
+        return
+    if move.kind == "replaced":
+        yield from _file(old, new)
+    for what, was, now in (
+        ("index", old.index, new.index),
+        ("step", _bare(old.step), _bare(new.step)),
+        ("extras", ", ".join(old.extras) or "none", ", ".join(new.extras) or "none"),
+        ("size", str(old.file.size), str(new.file.size)),
+        ("upload time", str(old.file.uploaded), str(new.file.uploaded)),
+    ):
+        if was != now and (what in _VISIBLE or move.kind == "moved"):
+            yield f"{what} {shown_text(was)} → {shown_text(now)}"
+
+
+def _file(old: Pin, new: Pin) -> Iterator[str]:
+    if old.file.name != new.file.name:
+        yield f"file {shown_text(old.file.name)} → {shown_text(new.file.name)}"
+    else:
+        yield f"file {shown_text(new.file.name)}"
+        yield f"sha256 {shown_text(old.file.sha256[:_DIGITS])}… → {shown_text(new.file.sha256[:_DIGITS])}…"
+
+
+def _bare(step: str) -> str:
+    return step.removeprefix("step ")
+
+
+def reason_words(change: Change) -> str:
+    """Return why something moved, the edit first; nothing where nobody knows."""
+    return "" if change.reason is None else " → ".join(map(escaped, change.reason.steps))
+
+
+def point_words(point: Point) -> str:
+    """Return what a point says: `12.4 → 12.6`, its note behind it."""
+    if point.before is None and point.after is None:
+        return shown_text(point.note or "")
+    ends = " → ".join(shown_text(end) if end is not None else "none" for end in (point.before, point.after))
+    return f"{ends} ({escaped(point.note)})" if point.note else ends
+
+
+def edit_words(edit: Edit) -> str:
+    """Return an edit as `components.numpy.version  ">=1.26" → ">=1.26,<3"`."""
+    key = ".".join(shown_text(str(part)) for part in edit.path)
+    match edit.before, edit.after:
+        case None, str(after):
+            return f"{key}  added: {shown_text(after)}"
+        case str(before), None:
+            return f"{key}  removed: {shown_text(before)}"
+    return f"{key}  {shown_text(str(edit.before))} → {shown_text(str(edit.after))}"
+
+
+def state_words(target: Compared) -> str:
+    """Return what became of a target, in words."""
+    match target.state:
+        case "added":
+            return f"new target, {_counted(target.after)}"
+        case "removed":
+            return f"removed target, {_counted(target.before)}"
+        case "unreadable":
+            return "not compared: a lock cannot be read"
+        case "same":
+            return "no change"
+    count = f"{target.before} → {target.after} packages" if target.before != target.after else _counted(target.after)
+    return f"changed, {count}"
+
+
+def tally(diff: Diff) -> str:
+    """Return how many changes there are of each kind."""
+    parts = [f"{len(found)} {_SHORT[found[0].move.kind]}" for _title, found in sectioned(diff.changes)]
+    return ", ".join(parts) or "no pin moved"
+
+
+_SHORT: dict[Kind, str] = {
+    "replaced": "with another file or hash",
+    "downgraded": "downgraded",
+    "relabelled": "with another build",
+    "upgraded": "upgraded",
+    "moved": "moved",
+    "added": "added",
+    "removed": "removed",
+}
+
+
+def _counted(number: int | None) -> str:
+    return f"{number} package{'' if number == 1 else 's'}"
