@@ -28,6 +28,7 @@ from stackc.target import Target
 from stackc.uptodate import is_current
 
 if TYPE_CHECKING:
+    from stackc.fallback import Listings
     from stackc.lockset import LockSet
 
 __all__ = ["Compiled", "Options", "compile_target", "plan_target"]
@@ -74,14 +75,19 @@ def compile_target(name: str, project: Project, *, workshop: Workshop, progress:
         told = _warnings(previous, warnings, plan, project)
         return Compiled(target=name, lock=previous, previous=previous, how="current", written=False, warnings=told)
     kept = _kept(previous, project, plan, workshop) if previous is not None and not options.upgrade else None
-    made = kept or _resolved(project, plan, workshop=workshop, progress=progress)
+    made, fallen = (
+        (kept, _fallen_before(kept.lock, project, plan, workshop))
+        if kept is not None
+        else _resolved(project, plan, workshop=workshop, progress=progress)
+    )
+    _refuse(fallen)
     return Compiled(
         target=name,
         lock=made.lock,
         previous=previous,
         how="resolved" if kept is None else "rendered",
         written=made.differs_from(folder) if options.dry_run else made.write(folder),
-        warnings=_warnings(made.lock, warnings, plan, project),
+        warnings=(*_warnings(made.lock, warnings, plan, project), *fallen),
     )
 
 
@@ -158,7 +164,39 @@ def _torch_label(manifest: Manifest, components: Sequence[Component]) -> str | N
 _TORCH = canonicalize_name("torch")
 
 
-def _resolved(project: Project, plan: Plan, *, workshop: Workshop, progress: Progress) -> LockSet:
+def _refuse(fallen: tuple[Finding, ...]) -> None:
+    """Raise NoSolutionError where the policy forbids that a component falls back."""
+    errors = [finding for finding in fallen if finding.severity == "error"]
+    if errors:
+        raise NoSolutionError(errors)
+
+
+def _fallen_before(lock: Lock, project: Project, plan: Plan, workshop: Workshop) -> tuple[Finding, ...]:
+    """Return which components a lock has far below their newest, by the pages that lie in the cache; no index is asked."""
+    if not workshop.cache.has_pages():
+        return ()
+    from stackc.upstream.shelf import KeptListings, PageShelf
+    from stackc.view.curate import Curation
+
+    curation = Curation(plan.target, exclude_newer=plan.exclude_newer, sdists=plan.sdists)
+    addresses = partial(_address_of, plan=plan, workshop=workshop)
+    return _fallen(lock, project, plan, KeptListings(PageShelf(workshop.cache, curation), addresses))
+
+
+def _address_of(name: NormalizedName, *, plan: Plan, workshop: Workshop) -> str:
+    return workshop.addresses(plan.index_of(name))
+
+
+def _fallen(lock: Lock, project: Project, plan: Plan, listings: Listings) -> tuple[Finding, ...]:
+    from stackc.fallback import fall_backs
+    from stackc.obstacles import Scene
+
+    places, policy = project.manifest.places, project.manifest.policy
+    scene = Scene(lock=lock, components=plan.components, matrix=project.matrix, rules=plan.rules, places=places)
+    return fall_backs(scene, listings, policy=policy, preferences=plan.preferences)
+
+
+def _resolved(project: Project, plan: Plan, *, workshop: Workshop, progress: Progress) -> tuple[LockSet, tuple[Finding, ...]]:
     with Resolver(plan, workshop, progress) as resolver:
         found = resolver.resolve(meanwhile=_meanwhile(project, workshop))
         if isinstance(found, Conflict):
@@ -166,11 +204,12 @@ def _resolved(project: Project, plan: Plan, *, workshop: Workshop, progress: Pro
 
             told = explain_conflict(found, resolver=resolver, project=project, workshop=workshop, progress=progress)
             raise NoSolutionError(told)
-    workshop.cache.flush()
-    from stackc.lockset import lock_pins
+        workshop.cache.flush()
+        from stackc.lockset import lock_pins
 
-    engine = Engine(name=workshop.engine.name, version=workshop.engine.version())
-    return lock_pins(found, project, plan, engine=engine, compiled=workshop.compiled_templates)
+        engine = Engine(name=workshop.engine.name, version=workshop.engine.version())
+        made = lock_pins(found, project, plan, engine=engine, compiled=workshop.compiled_templates)
+        return made, _fallen(made.lock, project, plan, resolver)
 
 
 def _meanwhile(project: Project, workshop: Workshop) -> Iterator[Callable[[], object]]:

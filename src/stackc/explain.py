@@ -8,6 +8,7 @@ from functools import reduce
 from operator import and_
 
 from msgspec import Struct
+from packaging.ranges import VersionRange
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
@@ -16,7 +17,7 @@ from stackc.lock.model import Lock, Package
 from stackc.lock.requirements import parse_needs
 from stackc.matrix.model import pre_release_range
 
-__all__ = ["Bound", "Explanation", "explain_pin"]
+__all__ = ["Bound", "Explanation", "bounds_of", "chain_to", "explain_pin", "refused_by"]
 
 _RULE = "rule "
 _NOT = "not "
@@ -61,8 +62,8 @@ def explain_pin(name: NormalizedName, lock: Lock, *, releases: Sequence[Version]
     newer = None if releases is None else tuple(_newer(package.version, releases))
     return Explanation(
         package=package,
-        chain=_chain(name, lock),
-        bounds=tuple(_bounds(package.why, newer or ())),
+        chain=chain_to(name, lock),
+        bounds=tuple(bounds_of(package.why, newer or ())),
         newer=newer,
     )
 
@@ -73,7 +74,7 @@ def _newer(pin: Version, releases: Sequence[Version]) -> Iterator[Version]:
             yield version
 
 
-def _bounds(why: Sequence[str], newer: Sequence[Version]) -> Iterator[Bound]:
+def bounds_of(why: Sequence[str], newer: Sequence[Version]) -> Iterator[Bound]:
     """Yield the lines of `Package.why`, `SOURCE RANGE`, `SOURCE` or `rule ID RANGE`, as one bound per source."""
     by_source: dict[str, list[str]] = {}
     for line in why:
@@ -83,6 +84,15 @@ def _bounds(why: Sequence[str], newer: Sequence[Version]) -> Iterator[Bound]:
     for source, texts in by_source.items():
         refused = (version for version in newer if not all(_admits(text, version) for text in texts))
         yield Bound(source=source, text=_joined(texts), keeps_out=next(refused, None))
+
+
+def refused_by(why: Sequence[str], needed: SpecifierSet) -> Iterator[Bound]:
+    """Yield the bounds among the lines of `Package.why` that leave no version of those which something else needs."""
+    wanted = pre_release_range(needed)
+    for bound in bounds_of(why, ()):
+        ranges = [found for text in bound.text.split(" and ") if (found := _range(text)) is not None]
+        if ranges and reduce(and_, ranges, wanted).is_empty:
+            yield bound
 
 
 def _joined(texts: Sequence[str]) -> str:
@@ -103,14 +113,20 @@ def _readable(text: str) -> bool:
 
 def _admits(text: str, version: Version) -> bool:
     """Say whether a range admits a version. One that is no specifier is of another project's versions, and refuses none."""
+    found = _range(text)
+    return found is None or version in found
+
+
+def _range(text: str) -> VersionRange | None:
+    """Return the versions that the range of a bound admits, None where it is no specifier."""
     plain = text.removeprefix(_NOT)
     if not _readable(plain):
-        return True
-    inside = version in pre_release_range(SpecifierSet(plain))
-    return not inside if text.startswith(_NOT) else inside
+        return None
+    inside = pre_release_range(SpecifierSet(plain))
+    return inside.complement() if text.startswith(_NOT) else inside
 
 
-def _chain(name: NormalizedName, lock: Lock) -> tuple[NormalizedName, ...]:
+def chain_to(name: NormalizedName, lock: Lock) -> tuple[NormalizedName, ...]:
     """Return the shortest chain of requirements from a component to a package, the component first."""
     roots = [canonicalize_name(root.parsed.name) for root in lock.roots]
     before: dict[NormalizedName, NormalizedName | None] = dict.fromkeys(sorted(roots))

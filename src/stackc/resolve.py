@@ -25,7 +25,8 @@ from stackc.upstream.metadata_files import MetadataSource
 from stackc.upstream.pages import Found, PageOutcome, PageSource, Unavailable
 from stackc.upstream.settings import NetworkSettings
 from stackc.upstream.transfers import Transfers
-from stackc.view.curate import Curation
+from stackc.view.curate import Curation, Listed
+from stackc.view.metadata import Neutral
 from stackc.view.rules import ViewRules, is_guard
 from stackc.view.server import LoopbackServer
 from stackc.view.session import ShownProject, ViewSession
@@ -182,7 +183,29 @@ class Resolver:
         if self.session.failures:
             raise UpstreamError.of(self.session.failures)
         addresses = ((self._workshop.addresses(self._plan.index_of(name)), name) for name in wanted)
-        return {file: url for address, name in addresses for file, url in self._pages.files(address, name).items()}
+        return {file: url for address, name in addresses for file, url in self._pages.shelf.files(address, name).items()}
+
+    def versions(self, name: NormalizedName) -> list[Version]:
+        """Return the versions of all releases that the index of a project lists, once its page has come."""
+        return self._pages.shelf.versions(self._address_of(name), name)
+
+    def listed(self, name: NormalizedName, *, above: Version) -> list[Listed]:
+        """Return the releases above a version that the index of a project lists, once its page has come."""
+        return self._pages.shelf.listed(self._address_of(name), name, above=above)
+
+    def known(self, name: NormalizedName, versions: Iterable[Version]) -> dict[Version, Neutral | Finding | None]:
+        """Return what some releases of a project need, or why nobody can tell; nothing of those that are not shown."""
+        shown = self.session.projects[name].releases
+        awaited = {version for version in versions if version in shown}
+        found = {version: shown[version] for version in awaited}
+        for version in sorted(found):
+            self.session.release(name, version, partial(awaited.discard, version))
+        while awaited:
+            self._loop.turn(_LONGEST_TURN)
+        return {version: release.neutral or release.problem for version, release in found.items()}
+
+    def _address_of(self, name: NormalizedName) -> str:
+        return self._workshop.addresses(self._plan.index_of(name))
 
     @contextmanager
     def _serving(self) -> Iterator[str]:

@@ -178,6 +178,8 @@ def _policy(row: Row) -> model.Policy:
     return model.Policy(
         exclude_newer=row.get(fields.Policy.exclude_newer),
         unknown=row[fields.Policy.unknown],
+        fall_back=row[fields.Policy.fall_back],
+        fall_back_minors=row[fields.Policy.fall_back_minors],
         sdists=_unique(row.get(fields.Policy.sdists)),
     )
 

@@ -10,7 +10,7 @@ from packaging.specifiers import SpecifierSet
 
 from stackc.manifest import grammar
 from stackc.manifest.kinds import Choice, Entries, Field, Flag, Items, Named, OneOrMore, Row, Table, TextOrTime, Whole
-from stackc.manifest.model import BUILTIN_INDEX, BaseImage, MatrixVersion
+from stackc.manifest.model import BUILTIN_INDEX, FALL_BACK_MINORS, BaseImage, MatrixVersion
 from stackc.target import MACHINES
 
 __all__ = [
@@ -218,8 +218,20 @@ class Policy:
         doc="What to do about a combination that the matrix does not know.",
         default="warn",
     )
+    fall_back: Field[Literal["allow", "warn", "error"]] = Field(
+        key="fall-back",
+        kind=Choice(noun="a policy for falling back", code="S109", options=("allow", "warn", "error")),
+        doc="What to do about a component that lands far below the newest release that its own range admits.",
+        default="warn",
+    )
+    fall_back_minors = Field(
+        key="fall-back-minors",
+        kind=Whole(minimum=0, maximum=999),
+        doc="How many minor releases below the newest are not far.",
+        default=FALL_BACK_MINORS,
+    )
     sdists = Field(key="sdists", kind=Items(of=grammar.PROJECT), doc="The projects that may be built from source.")
-    table = Table(fields=(exclude_newer, unknown, sdists))
+    table = Table(fields=(exclude_newer, unknown, fall_back, fall_back_minors, sdists))
 
 
 class Waiver:

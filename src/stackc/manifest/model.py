@@ -15,6 +15,7 @@ from stackc.errors import Place
 
 __all__ = [
     "BUILTIN_INDEX",
+    "FALL_BACK_MINORS",
     "MATRIX",
     "BaseImage",
     "Component",
@@ -144,11 +145,21 @@ class Image(Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str] = {}
 
 
+FALL_BACK_MINORS = 3
+"""How many minor releases below the newest a component may land unremarked: a project that releases monthly moves on by as many
+in a quarter, and NumPy, SciPy and pandas drop the oldest Python about that many before it ends."""
+
+
 class Policy(Struct, frozen=True, kw_only=True):
-    """The `[policy]` table. `exclude_newer` is an aware moment in UTC."""
+    """The `[policy]` table. `exclude_newer` is an aware moment in UTC.
+
+    `fall_back` says what to do about a component that lands more than `fall_back_minors` minor releases below its newest.
+    """
 
     exclude_newer: dt.datetime | None = None
     unknown: Literal["allow", "warn", "error"] = "warn"
+    fall_back: Literal["allow", "warn", "error"] = "warn"
+    fall_back_minors: int = FALL_BACK_MINORS
     sdists: tuple[NormalizedName, ...] = ()
 
 

@@ -88,6 +88,10 @@ class Cache:
             base=base,
         )
 
+    def has_pages(self) -> bool:
+        """Say whether any page is known."""
+        return bool(self._fresh_pages) or self._row("SELECT 1 FROM pages LIMIT 1") is not None
+
     def body(self, url: str) -> bytes | None:
         """Return the decoded body of a page that `page` knows; None where the file is too broken to tell."""
         if url in self._fresh_pages:

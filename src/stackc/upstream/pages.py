@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -20,12 +20,13 @@ from packaging.utils import NormalizedName
 from stackc.errors import Finding
 from stackc.upstream import catalog
 from stackc.upstream.cache import Cache, CachedPage
-from stackc.upstream.simple import ACCEPT, FileRow, Hashes, PageError, decode_page
+from stackc.upstream.shelf import PageShelf, catalog_row, page_url, rows_of
+from stackc.upstream.simple import ACCEPT, FileRow, PageError, decode_page
 from stackc.upstream.transfers import LARGEST_BODY, Response, Transfers, split_credentials
 from stackc.view.curate import Candidate, Curation
 
 if TYPE_CHECKING:
-    from stackc.upstream.catalog import CatalogFile, CatalogIndex
+    from stackc.upstream.catalog import CatalogIndex
 
 __all__ = ["Absent", "Found", "PageOutcome", "PageSource", "Unavailable"]
 
@@ -84,6 +85,7 @@ class PageSource:
         self._cache = cache
         self._curation = curation
         self._key = curation.key
+        self.shelf = PageShelf(cache, curation)
         self._complete_after = exclude_newer.timestamp() + _REPLICATION_LAG if exclude_newer else None
         self._offline = offline
         self._soon = soon
@@ -96,31 +98,12 @@ class PageSource:
     def get(self, index: str, address: str, project: NormalizedName, done: Callable[[PageOutcome], None]) -> None:
         """Call `done`, perhaps before this call returns, with what the index at `address` has of `project`."""
         bare, credentials = split_credentials(address)
-        query = _Query(index, bare, credentials, f"{bare.rstrip('/')}/{quote(project)}/", project, done)
+        query = _Query(index, bare, credentials, page_url(bare, project), project, done)
         kept = self._kept(query)
         if kept is not None and (self._offline or self._fresh(*kept)):
             done(_known(query, *kept))
         else:
             self._ask(query, kept)
-
-    def files(self, address: str, project: NormalizedName) -> Mapping[str, str]:
-        """Return file name → absolute address of all files that a page lists, once `get` has answered for it."""
-        bare = split_credentials(address)[0]
-        url = f"{bare.rstrip('/')}/{quote(project)}/"
-        cached = self._cache.page(url)
-        rows = self._rows(cached) if cached is not None else None
-        if cached is not None and rows is not None:
-            return {row.filename: urljoin(cached.base, row.url) for row in rows}
-        known = catalog.find(bare)
-        listed = known.projects.get(project, ()) if known is not None else ()
-        return {file.name: _catalog_row(known, file).url for file in listed if known is not None}
-
-    def rejections(self, address: str, project: NormalizedName) -> list[tuple[str, str]]:
-        """Return (version, reason) of every release that the page lists and curation leaves out; empty if nothing is known."""
-        url = f"{split_credentials(address)[0].rstrip('/')}/{quote(project)}/"
-        cached = self._cache.page(url)
-        rows = self._rows(cached) if cached is not None else None
-        return [(str(found.version), found.reason) for found in self._curation.rejections(project, rows or [])]
 
     def _ask(self, query: _Query, kept: _Kept | None) -> None:
         headers = [ACCEPT]
@@ -184,7 +167,7 @@ class PageSource:
             return Unavailable(_unreachable(query, response.failure or "no connection", offline=self._offline))
         why = "is not asked with --offline" if self._offline else "cannot be reached"
         self._say(query.index, f"index `{query.index}` {why}: the embedded catalog of {known.date} stands in")
-        rows = [_catalog_row(known, file) for file in files]
+        rows = [catalog_row(known, file) for file in files]
         return Found(url=query.url, candidates=self._curation.curate(query.project, rows), catalog=known)
 
     def _say(self, index: str, text: str) -> None:
@@ -200,12 +183,8 @@ class PageSource:
         kept = self._cache.curated(query.url, self._key, page.digest)
         if kept is not None:
             return page, _decoder()(kept)
-        rows = self._rows(page)
+        rows = rows_of(self._cache, page)
         return (page, self._curate(query, page, rows)) if rows is not None else None
-
-    def _rows(self, page: CachedPage) -> list[FileRow] | None:
-        body = self._cache.body(page.url) if page.status == 200 else None
-        return decode_page(body, content_type=page.content_type, url=page.base) if body is not None else None
 
     def _curate(self, query: _Query, page: CachedPage, rows: list[FileRow]) -> list[Candidate]:
         candidates = self._curation.curate(query.project, rows)
@@ -239,18 +218,6 @@ class _Query(Struct, frozen=True):
 @cache
 def _decoder() -> Callable[[bytes], list[Candidate]]:
     return msgspec.msgpack.Decoder(list[Candidate]).decode
-
-
-def _catalog_row(known: CatalogIndex, file: CatalogFile) -> FileRow:
-    """Return a file of the catalog as if its index had listed it."""
-    return FileRow(
-        filename=file.name,
-        url=f"{known.index.rstrip('/')}/{quote(file.name)}",
-        hashes=Hashes(sha256=file.sha256),
-        requires_python=file.requires_python,
-        size=file.size,
-        yanked=file.status == "withdrawn",
-    )
 
 
 def _known(query: _Query, page: CachedPage, candidates: list[Candidate]) -> PageOutcome:

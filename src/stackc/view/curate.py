@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from functools import cache
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -22,7 +23,7 @@ from packaging.version import InvalidVersion, Version
 from stackc.target import Target, supported_tags
 from stackc.upstream.simple import FileRow
 
-__all__ = ["Candidate", "Curation", "Rejection", "moment_of", "parse_version"]
+__all__ = ["Candidate", "Curation", "Listed", "Misfit", "Rejection", "moment_of", "parse_version", "version_of", "versions_of"]
 
 _REVISION = 3
 """Part of every curation's key: raise it when the rules of this module change, so that cached results are made anew."""
@@ -51,6 +52,28 @@ class Rejection(Struct, frozen=True):
 
     version: Version
     reason: str
+
+
+class Misfit(Struct, frozen=True):
+    """Why no file of a release can be installed on the target, and the key of the manifest that decides it."""
+
+    text: str
+    key: Literal["python", "base", "sdists"]
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """One release as its index lists it, whether the target can install it or not.
+
+    `misfit` says why no file of it can be installed on the target, None where one can. `too_new` says that those which could,
+    or all where none can, were uploaded after the cut-off; `uploaded` is the first moment of these. `yanked` says that all
+    files were, with the index's reason if it gives one.
+    """
+
+    version: Version
+    misfit: Misfit | None = None
+    too_new: bool = False
+    uploaded: str | None = None
+    yanked: bool | str = False
 
 
 class Curation:
@@ -130,6 +153,38 @@ class Curation:
             for version, counts in sorted(reasons.items(), reverse=True)
         ]
 
+    def listed(self, project: NormalizedName, files: Iterable[FileRow], *, above: Version) -> list[Listed]:
+        """Return each release above a version that an index lists, the newest first."""
+        found: dict[Version, list[tuple[FileRow, Misfit | None]]] = {}
+        for file in files:
+            version = version_of(project, file.filename)
+            if version is not None and version > above:
+                found.setdefault(version, []).append((file, self._misfit(project, file)))
+        return [self._listed(version, found[version]) for version in sorted(found, reverse=True)]
+
+    def _listed(self, version: Version, files: list[tuple[FileRow, Misfit | None]]) -> Listed:
+        misfits = [misfit for _, misfit in files if misfit is not None]
+        fits = len(misfits) < len(files)
+        usable = [file for file, misfit in files if misfit is None or not fits]
+        yanked = [file.yanked for file, _ in files if file.yanked]
+        reasons = [reason for reason in yanked if isinstance(reason, str)]
+        return Listed(
+            version=version,
+            misfit=None if fits else max(misfits, key=lambda misfit: (misfits.count(misfit), misfit.text)),
+            too_new=all(self._too_new(file.upload_time) for file in usable),
+            uploaded=min((file.upload_time for file in usable if file.upload_time is not None), default=None),
+            yanked=next(iter(reasons), True) if len(yanked) == len(files) else False,
+        )
+
+    def _misfit(self, project: NormalizedName, file: FileRow) -> Misfit | None:
+        """Return why a file cannot be installed on the target, whenever it was uploaded; None where it can."""
+        if file.requires_python is not None and not self._admits_python(file.requires_python):
+            return Misfit(f"it needs Python {file.requires_python}", "python")
+        parsed = _split_wheel(file.filename)
+        if parsed is None:
+            return None if project in self._sdists else Misfit(_NO_WHEEL, "sdists")
+        return None if self._tag_rank(parsed[3]) is not None else Misfit(f"its wheels do not fit {self._words}", "base")
+
     def _judge_tail(self, tail: str) -> tuple[int, _Build] | None:
         """Return rank and build tag for what follows name and version in a wheel's file name; None if it does not fit."""
         parsed = _split_wheel(f"n-0-{tail}")
@@ -174,7 +229,7 @@ class Curation:
         parsed = _split_wheel(file.filename)
         if parsed is None:
             sdist = _split_sdist(project, file.filename)
-            version, reason = (sdist[1] if sdist else None), "it has no wheel, and `[policy] sdists` does not name the project"
+            version, reason = (sdist[1] if sdist else None), _NO_WHEEL
         else:
             version = parsed[1] if canonicalize_name(parsed[0]) == project else None
             reason = f"its wheels do not fit {self._words}"
@@ -192,6 +247,8 @@ class Curation:
         python = f"Python {self._target.python_minor[0]}.{self._target.python_minor[1]}"
         return f"{python} on {self._target.platform} with glibc {self._target.glibc[0]}.{self._target.glibc[1]}"
 
+
+_NO_WHEEL = "it has no wheel, and `[policy] sdists` does not name the project"
 
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)?")
 
@@ -219,6 +276,23 @@ def _microseconds(fraction: str) -> int:
 def parse_version(text: str) -> Version:
     """Return a version; `1.0.0` and its like stand on page after page. Raises InvalidVersion."""
     return Version(text)
+
+
+def version_of(project: NormalizedName, filename: str) -> Version | None:
+    """Return the version that a distribution file's name names, None where it is none of the project's."""
+    parsed = _split_wheel(filename) or _split_sdist(project, filename)
+    if parsed is None or canonicalize_name(parsed[0]) != project:
+        return None
+    try:
+        return parse_version(parsed[1])
+    except InvalidVersion:
+        return None
+
+
+def versions_of(project: NormalizedName, files: Iterable[FileRow]) -> list[Version]:
+    """Return the versions of all releases that an index lists, ascending."""
+    found = {version for file in files if (version := version_of(project, file.filename)) is not None}
+    return sorted(found)
 
 
 def _newest_first(best: dict[str, tuple[_Order, FileRow]]) -> list[Candidate]:

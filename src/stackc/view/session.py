@@ -156,7 +156,7 @@ class ViewSession:
             for version in _versions(project.outcome)
             if (rule := self.plan.rules.hiding_rule(name, version)) is not None
         ]
-        return [*hidden, *self._pages.rejections(self._addresses(project.index), name)]
+        return [*hidden, *self._pages.shelf.rejections(self._addresses(project.index), name)]
 
     def _page_came(self, project: ShownProject, outcome: PageOutcome) -> None:
         project.outcome = outcome

@@ -81,6 +81,8 @@ build-tools = ["setuptools>=70", "wheel"]
 [policy]
 exclude-newer = 2026-11-01T02:00:00+02:00
 unknown = "error"
+fall-back = "allow"
+fall-back-minors = 0
 sdists = ["Foo.Bar"]
 
 [matrix]
@@ -163,7 +165,11 @@ def test_every_key_reaches_its_field() -> None:
             build_tools=("setuptools>=70", "wheel"),
         ),
         policy=Policy(
-            exclude_newer=dt.datetime(2026, 11, 1, tzinfo=dt.timezone.utc), unknown="error", sdists=(named("foo-bar"),)
+            exclude_newer=dt.datetime(2026, 11, 1, tzinfo=dt.timezone.utc),
+            unknown="error",
+            fall_back="allow",
+            fall_back_minors=0,
+            sdists=(named("foo-bar"),),
         ),
         matrix=MatrixChoice(
             packs=("builtin", "rules/*.toml"),
@@ -298,7 +304,7 @@ def test_places_name_line_path_and_source_without_credentials() -> None:
             source='"https://***@download.pytorch.org/whl/cu124"',
         ),
         Place(file="stack.toml", line=21, path=("targets", "gpu", "components", "Torch", "order"), source="4"),
-        Place(file="stack.toml", line=59, path=("matrix", "waive", 0, "rule"), source='"numpy2-abi-pandas"'),
+        Place(file="stack.toml", line=61, path=("matrix", "waive", 0, "rule"), source='"numpy2-abi-pandas"'),
         Place(file="stack.toml", line=29, path=("components", "torch", "import")),
     )
 

@@ -373,6 +373,16 @@ def test_each_item_of_a_list_has_its_form_and_its_line(
                 "one of `allow`, `warn`, `error`",
             ),
         ),
+        (
+            "policy",
+            'fall-back = "eror"',
+            ("S109", "`eror` is not a policy for falling back", "did you mean `error`?", "one of `allow`, `warn`, `error`"),
+        ),
+        (
+            "policy",
+            "fall-back-minors = -1",
+            ("S110", "`fall-back-minors` is out of range", "count from 0", "an integer from 0 to 999"),
+        ),
     ],
 )
 def test_the_single_values_of_the_other_tables_have_their_forms(table: str, line: str, finding: tuple[str | None, ...]) -> None:

@@ -71,6 +71,7 @@ GOOD = [
     + '[image]\ninstaller = "uv"\npython-from = "base"\ncache-mounts = true\nuser = "app_1-x"\nlabels = {"a.b/c-d" = "x y"}',
     HEAD + '[image]\nruntime-base = "ubuntu:22.04"\nruntime-apt = ["libgomp1"]\nlabels = {stackcx = ""}',
     HEAD + '[policy]\nexclude-newer = 2026-11-01T00:00:00Z\nunknown = "allow"\nsdists = ["a"]',
+    HEAD + '[policy]\nfall-back = "error"\nfall-back-minors = 0',
     HEAD + '[policy]\nexclude-newer = "2026-11-01 00:00:00.5+01:00"',
     HEAD + '[matrix]\npacks = ["builtin", "../rules/*.toml"]\nwaive = []',
     WAIVER.replace("2027-01-01", '"2027-01-01"'),
@@ -169,6 +170,7 @@ BAD = [
                 "exclude-newer = 'soon'",
                 "exclude-newer = 1",
             ),
+            *("fall-back = 'eror'", "fall-back-minors = -1", "fall-back-minors = '3'", "fall-back-minors = 1000"),
             *("unknown = 'wran'", "unknown = true", "sdists = ['a b']", "sdists = 'a'", "sdist = []"),
         )
     ],

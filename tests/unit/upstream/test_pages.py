@@ -260,7 +260,7 @@ def test_files_of_a_page_behind_a_redirect_are_relative_to_where_it_led(tmp_path
         for _ in range(2):
             with bench(f"{server.url}/simple", cache=tmp_path / "cache") as tools:
                 outcome: PageOutcome = tools.ask(partial(tools.pages.get, "pypi", f"{server.url}/simple", DEMO))
-                files = tools.pages.files(f"{server.url}/simple", DEMO)
+                files = tools.pages.shelf.files(f"{server.url}/simple", DEMO)
 
             assert isinstance(outcome, Found)
             assert outcome.url == f"{server.url}/mirror/simple/demo/"

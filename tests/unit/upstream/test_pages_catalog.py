@@ -44,7 +44,7 @@ def test_the_catalog_stands_in_for_an_index_that_cannot_be_reached(tmp_path: Pat
     ship(tmp_path, monkeypatch, index=index)
     with bench(index) as tools:
         found, again, unknown = (get(tools, index, project) for project in ("demo", "demo", "other"))
-        files = tools.pages.files(index, DEMO)
+        files = tools.pages.shelf.files(index, DEMO)
 
     assert isinstance(found, Found)
     assert [(row.version, row.file.filename, row.file.hashes.sha256) for row in found.candidates] == [

@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from stackc.target import Target, supported_tags
 from stackc.upstream.simple import FileRow
-from stackc.view.curate import Candidate, Curation, Rejection, moment_of
+from stackc.view.curate import Candidate, Curation, Listed, Misfit, Rejection, moment_of, versions_of
 from support.workbench import make_target, name_of
 
 NUMPY = name_of("numpy")
@@ -286,6 +286,41 @@ def test_of_several_reasons_the_one_of_most_files_is_told() -> None:
     assert Curation(make_target()).rejections(NUMPY, files) == [
         Rejection(Version("1.0"), "its wheels do not fit Python 3.10 on linux/amd64 with glibc 2.35")
     ]
+
+
+def test_each_release_above_a_version_is_listed_whether_the_target_can_install_it_or_not() -> None:
+    late, early = "2024-07-01T00:00:00Z", "2024-05-01T00:00:00Z"
+    files = [
+        row("numpy-6.0-py3-none-any.whl", uploaded=early, yanked=True),
+        row("numpy-6.0.tar.gz", uploaded=early, yanked="broken"),
+        row("numpy-5.0.tar.gz"),
+        row("numpy-4.0-py3-none-any.whl", python=">=3.12", uploaded=late),
+        row("numpy-3.0-py3-none-any.whl", uploaded=late),
+        row("numpy-3.0-cp310-cp310-win_amd64.whl", uploaded=early),
+        row("numpy-2.0-cp310-cp310-win_amd64.whl", yanked=True),
+        row("numpy-2.0-cp310-cp310-win_arm64.whl"),
+        row("numpy-1.1-py3-none-any.whl"),
+        row("numpy-1.0-py3-none-any.whl"),
+        row("other-9.0-py3-none-any.whl"),
+        row("numpy-odd-py3-none-any.whl"),
+        row("numpy-7.0.egg"),
+    ]
+    curation = Curation(make_target(), exclude_newer=moment("2024-06-01T12:00:00+00:00"))
+
+    assert curation.listed(NUMPY, files, above=Version("1.0")) == [
+        Listed(version=Version("6.0"), uploaded=early, yanked="broken"),
+        Listed(
+            version=Version("5.0"),
+            misfit=Misfit("it has no wheel, and `[policy] sdists` does not name the project", "sdists"),
+        ),
+        Listed(version=Version("4.0"), misfit=Misfit("it needs Python >=3.12", "python"), too_new=True, uploaded=late),
+        Listed(version=Version("3.0"), too_new=True, uploaded=late),
+        Listed(
+            version=Version("2.0"), misfit=Misfit("its wheels do not fit Python 3.10 on linux/amd64 with glibc 2.35", "base")
+        ),
+        Listed(version=Version("1.1")),
+    ]
+    assert versions_of(NUMPY, files) == [Version(text) for text in ("1.0", "1.1", "2.0", "3.0", "4.0", "5.0", "6.0")]
 
 
 def test_the_key_of_a_curation_changes_with_all_that_decides_an_outcome() -> None:
