@@ -198,6 +198,22 @@ def install_hook_command(manifest: Path) -> None:
     click.echo(install_hook(manifest, environment=os.environ))
 
 
+@stackc.command("install-drivers", short_help="Let git show a lock in a diff pin by pin.")
+@with_manifest
+@click.option("--remove", is_flag=True, help="Take them away again; what is committed stays.")
+def install_drivers_command(manifest: Path, *, remove: bool) -> None:
+    """Set up, in this clone, how git shows what stackc generates: for git diff, git log -p, git show and the like.
+
+    A lock is shown with one line per pin (version, index, step, hash, and what asks for it), so that a change reads line by
+    line; the files that are rendered from it are folded to one line each. `git diff --no-textconv` shows all of it.
+
+    Written are this clone's own config and info/attributes, and the line for locks/** in .gitattributes where it is missing.
+    """
+    from stackc.cli.install_drivers import install_drivers
+
+    click.echo(install_drivers(manifest, remove=remove, environment=os.environ))
+
+
 @stackc.command("explain", short_help="Why this version, why not that one; what a code or a rule means.")
 @click.argument("word", metavar="NAME|NAME==VERSION|CODE|RULE")
 @with_own_manifest
