@@ -1,18 +1,19 @@
-"""Compiling one target: from the loaded project to a proved lock and the files rendered from it."""
+"""Compiling targets: from the loaded project to proved locks and the files rendered from them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from stackc.errors import Finding, IncompatibleError, LockError, NoSolutionError
+from stackc.errors import BugError, Finding, IncompatibleError, LockError, NoSolutionError, StackcError, joined
 from stackc.layout import LOCK, lock_folder
 from stackc.lock.model import Engine, Lock, Package
 from stackc.lock.routing import index_of
@@ -24,16 +25,19 @@ from stackc.matrix.partners import fill_partners
 from stackc.plan import Plan, make_plan, routes_of
 from stackc.project import Project
 from stackc.resolve import Conflict, Progress, Resolver, Workshop
+from stackc.side_by_side import Outcome, resolve_all
 from stackc.target import Target
+from stackc.upstream.client import IndexClient
 from stackc.uptodate import is_current
 
 if TYPE_CHECKING:
     from stackc.fallback import Listings
     from stackc.lockset import LockSet
 
-__all__ = ["Compiled", "Options", "compile_target", "plan_target"]
+__all__ = ["Compiled", "Options", "compile_targets", "plan_target"]
 
 How = Literal["current", "rendered", "resolved"]
+Part = TypeVar("Part")
 
 
 class Compiled(Struct, frozen=True, kw_only=True):
@@ -58,37 +62,178 @@ class Options(Struct, frozen=True, kw_only=True):
     dry_run: bool = False
 
 
-def compile_target(name: str, project: Project, *, workshop: Workshop, progress: Progress, options: Options) -> Compiled:
-    """Compile one target by the shortest way that proves. Raises StackcError; then no file has changed."""
-    folder = project.folder / lock_folder(name)
-    previous = _previous(folder, name, progress)
-    target = resolve_target(project.manifest.targets[name], facts=project.facts, places=project.manifest.places)
-    try:
-        plan, warnings = plan_target(project, target, previous=None if options.upgrade else previous)
-    except IncompatibleError as error:
+class _Prepared(Struct, frozen=True, kw_only=True):
+    """One target before any index is asked.
+
+    `current` is its lock, if there is nothing to do, and `kept` is one made of the old pins, if these are enough.
+    """
+
+    name: str
+    folder: Path
+    previous: Lock | None
+    plan: Plan
+    warnings: tuple[Finding, ...]
+    current: Lock | None
+    kept: LockSet | None
+
+
+class _Made(Struct, frozen=True, kw_only=True):
+    """What one target is to be written as, by which way, and which of its components fell back."""
+
+    lockset: LockSet
+    how: How
+    fallen: tuple[Finding, ...]
+
+
+def compile_targets(
+    names: Sequence[str],
+    project: Project,
+    *,
+    workshop: Workshop,
+    progress: Callable[[str], Progress],
+    options: Options,
+) -> tuple[Compiled, ...]:
+    """Compile targets, each by the shortest way that proves; those that need an engine are resolved side by side.
+
+    `progress` gives what is told of each target, by its name. Raises StackcError with what is wrong with any of them; then no
+    file has changed.
+    """
+    return _Run(project, workshop, progress, options).compile(names)
+
+
+class _Run:
+    """One run over some targets. `_errors` is what keeps any of them from being compiled."""
+
+    def __init__(self, project: Project, workshop: Workshop, progress: Callable[[str], Progress], options: Options) -> None:
+        self._project = project
+        self._workshop = workshop
+        self._progress = progress
+        self._options = options
+        self._errors: list[StackcError] = []
+        self._refused: dict[tuple[Finding, ...], tuple[Finding, ...]] = {}
+
+    def compile(self, names: Sequence[str]) -> tuple[Compiled, ...]:
+        prepared = [each for name in names if (each := self._collected(partial(self._prepare, name))) is not None]
+        kept = [each for each in prepared if each.kept is not None]
+        made = {each.name: found for each in kept if (found := self._collected(partial(self._made_of_old, each))) is not None}
+        made |= self._resolved([each for each in prepared if each.kept is None and each.current is None])
+        if self._errors:
+            self._tell_unwritten(name for name in names if name in made)
+            raise joined(self._errors)
+        return tuple(self._finished(each, made.get(each.name)) for each in prepared)
+
+    def _collected(self, part: Callable[[], Part]) -> Part | None:
+        """Return what a part of the run comes to; the error in which it ends is kept, so that the others go on."""
+        try:
+            return part()
+        except StackcError as error:
+            self._errors.append(error)
+            return None
+
+    def _prepare(self, name: str) -> _Prepared:
+        project, workshop, progress = self._project, self._workshop, self._progress(name)
+        folder = project.folder / lock_folder(name)
+        previous = _previous(folder, name, progress)
+        used = None if self._options.upgrade else previous
+        target = resolve_target(project.manifest.targets[name], facts=project.facts, places=project.manifest.places)
+        try:
+            plan, warnings = plan_target(project, target, previous=used)
+        except IncompatibleError as error:
+            raise IncompatibleError(self._repaired(error.findings, target, used, progress)) from None
+        current = used if used is not None and is_current(folder, project.digests) else None
+        return _Prepared(
+            name=name,
+            folder=folder,
+            previous=previous,
+            plan=plan,
+            warnings=warnings,
+            current=current,
+            kept=None if used is None or current is not None else _kept(used, project, plan, workshop),
+        )
+
+    def _repaired(
+        self, found: tuple[Finding, ...], target: Target, previous: Lock | None, progress: Progress
+    ) -> tuple[Finding, ...]:
+        """Return what the matrix refuses, with the changes that would help; they are sought once where targets are alike."""
         from stackc.conflict.explain import with_repairs
 
-        pins = _pins(None if options.upgrade else previous)
-        found = with_repairs(error.findings, project, target, workshop=workshop, progress=progress, preferences=pins)
-        raise IncompatibleError(found) from None
-    if previous is not None and not options.upgrade and is_current(folder, project.digests):
-        told = _warnings(previous, warnings, plan, project)
-        return Compiled(target=name, lock=previous, previous=previous, how="current", written=False, warnings=told)
-    kept = _kept(previous, project, plan, workshop) if previous is not None and not options.upgrade else None
-    made, fallen = (
-        (kept, _fallen_before(kept.lock, project, plan, workshop))
-        if kept is not None
-        else _resolved(project, plan, workshop=workshop, progress=progress)
-    )
-    _refuse(fallen)
-    return Compiled(
-        target=name,
-        lock=made.lock,
-        previous=previous,
-        how="resolved" if kept is None else "rendered",
-        written=made.differs_from(folder) if options.dry_run else made.write(folder),
-        warnings=(*_warnings(made.lock, warnings, plan, project), *fallen),
-    )
+        if found not in self._refused:
+            self._refused[found] = with_repairs(
+                found, self._project, target, workshop=self._workshop, progress=progress, preferences=_pins(previous)
+            )
+        return self._refused[found]
+
+    def _made_of_old(self, each: _Prepared) -> _Made | None:
+        """Return what the old pins give. Raises NoSolutionError where the policy forbids that a component falls back."""
+        if each.kept is None:
+            return None
+        fallen = _fallen_before(each.kept.lock, self._project, each.plan, self._workshop)
+        _refuse(fallen)
+        return _Made(lockset=each.kept, how="rendered", fallen=fallen)
+
+    def _resolved(self, prepared: Sequence[_Prepared]) -> dict[str, _Made]:
+        """Return what an engine finds for those targets for which it finds a solution."""
+        made: dict[str, _Made] = {}
+        if not prepared:
+            return made
+        project, workshop = self._project, self._workshop
+        cutoff = project.manifest.policy.exclude_newer
+        with ExitStack() as stack:
+            client = stack.enter_context(IndexClient(workshop.cache, workshop.settings, exclude_newer=cutoff))
+            resolvers = [
+                stack.enter_context(Resolver(each.plan, workshop, self._progress(each.name), client=client))
+                for each in prepared
+            ]
+            outcomes = resolve_all(resolvers, client=client, meanwhile=_meanwhile(project, workshop))
+            workshop.cache.flush()
+            for each, resolver, outcome in zip(prepared, resolvers, outcomes, strict=True):
+                locked = self._collected(partial(self._lock, each, resolver, outcome))
+                if locked is not None:
+                    made[each.name] = locked
+        return made
+
+    def _lock(self, prepared: _Prepared, resolver: Resolver, outcome: Outcome) -> _Made:
+        """Return the lock of an outcome that is a solution. Raises NoSolutionError with the reasons where it is none."""
+        if isinstance(outcome, StackcError):
+            raise outcome
+        if isinstance(outcome, Conflict):
+            from stackc.conflict.explain import explain_conflict
+
+            progress = self._progress(prepared.name)
+            told = explain_conflict(
+                outcome, resolver=resolver, project=self._project, workshop=self._workshop, progress=progress
+            )
+            raise NoSolutionError(told)
+        from stackc.lockset import lock_pins
+
+        engine = Engine(name=self._workshop.engine.name, version=self._workshop.engine.version())
+        plan, compiled = prepared.plan, self._workshop.compiled_templates
+        made = lock_pins(outcome, self._project, plan, engine=engine, compiled=compiled)
+        fallen = _fallen(made.lock, self._project, plan, resolver)
+        _refuse(fallen)
+        return _Made(lockset=made, how="resolved", fallen=fallen)
+
+    def _tell_unwritten(self, names: Iterable[str]) -> None:
+        """Tell of targets that would have been written that they were not, since another one fails."""
+        for name in names:
+            self._progress(name).note(f"it compiles, but nothing is written; `stackc compile {name}` compiles it alone")
+
+    def _finished(self, each: _Prepared, made: _Made | None) -> Compiled:
+        """Return what came of one target, its files written unless nothing is to be."""
+        lock = made.lockset.lock if made is not None else each.current
+        if lock is None:
+            raise BugError(Finding(code="S906", message=f"nothing came of target `{each.name}`"))
+        return Compiled(
+            target=each.name,
+            lock=lock,
+            previous=each.previous,
+            how=made.how if made is not None else "current",
+            written=made is not None and self._written(made.lockset, each.folder),
+            warnings=(*_warnings(lock, each.warnings, each.plan, self._project), *(made.fallen if made is not None else ())),
+        )
+
+    def _written(self, lockset: LockSet, folder: Path) -> bool:
+        return lockset.differs_from(folder) if self._options.dry_run else lockset.write(folder)
 
 
 def _warnings(lock: Lock, planned: tuple[Finding, ...], plan: Plan, project: Project) -> tuple[Finding, ...]:
@@ -194,22 +339,6 @@ def _fallen(lock: Lock, project: Project, plan: Plan, listings: Listings) -> tup
     places, policy = project.manifest.places, project.manifest.policy
     scene = Scene(lock=lock, components=plan.components, matrix=project.matrix, rules=plan.rules, places=places)
     return fall_backs(scene, listings, policy=policy, preferences=plan.preferences)
-
-
-def _resolved(project: Project, plan: Plan, *, workshop: Workshop, progress: Progress) -> tuple[LockSet, tuple[Finding, ...]]:
-    with Resolver(plan, workshop, progress) as resolver:
-        found = resolver.resolve(meanwhile=_meanwhile(project, workshop))
-        if isinstance(found, Conflict):
-            from stackc.conflict.explain import explain_conflict
-
-            told = explain_conflict(found, resolver=resolver, project=project, workshop=workshop, progress=progress)
-            raise NoSolutionError(told)
-        workshop.cache.flush()
-        from stackc.lockset import lock_pins
-
-        engine = Engine(name=workshop.engine.name, version=workshop.engine.version())
-        made = lock_pins(found, project, plan, engine=engine, compiled=workshop.compiled_templates)
-        return made, _fallen(made.lock, project, plan, resolver)
 
 
 def _meanwhile(project: Project, workshop: Workshop) -> Iterator[Callable[[], object]]:

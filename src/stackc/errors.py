@@ -6,7 +6,7 @@ carries the findings which ended a run, and the exit status of that run. Codes a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal
 
 from msgspec import Struct
@@ -29,6 +29,7 @@ __all__ = [
     "StackcError",
     "UpstreamError",
     "UsageError",
+    "joined",
 ]
 
 EXIT_BUG = 5
@@ -155,6 +156,12 @@ class BugError(StackcError):
     """stackc contradicts itself; the user did nothing wrong."""
 
     exit_status = EXIT_BUG
+
+
+def joined(errors: Sequence[StackcError]) -> StackcError:
+    """Return one error with all findings of several, each told once: of the kind whose exit status is the highest."""
+    gravest = max(errors, key=lambda error: error.exit_status)
+    return type(gravest)(dict.fromkeys(finding for error in errors for finding in error.findings))
 
 
 _MOST_ALIKE = 5

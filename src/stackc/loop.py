@@ -10,7 +10,7 @@ import selectors
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 __all__ = ["Loop"]
@@ -40,6 +40,18 @@ class Loop:
     def call_idle(self, callback: Callable[[], None]) -> None:
         """Call `callback` once, when a turn finds nothing else to do."""
         self._idle.append(callback)
+
+    def do_idly(self, tasks: Iterable[Callable[[], object]]) -> None:
+        """Do tasks one by one, each in a turn that finds nothing else to do; those that never get one are left undone."""
+        left = iter(tasks)
+
+        def do_next() -> None:
+            task = next(left, None)
+            if task is not None:
+                task()
+                self.call_idle(do_next)
+
+        self.call_idle(do_next)
 
     def post(self, callback: Callable[[], None]) -> None:
         """Call `callback` in the loop's thread; may be called from any thread, and comes to nothing once the loop is closed."""

@@ -15,16 +15,14 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from stackc.engine.model import Answer, Engine, Failed, Question, Running, Solved, Unsolvable
+from stackc.engine.model import Engine, Failed, Question, Running, Solved, Unsolvable
 from stackc.errors import EngineError, Finding, NoSolutionError, UpstreamError
 from stackc.files import scratch_folder
-from stackc.loop import Loop
 from stackc.plan import Plan
 from stackc.upstream.cache import Cache
-from stackc.upstream.metadata_files import MetadataSource
-from stackc.upstream.pages import Found, PageOutcome, PageSource, Unavailable
+from stackc.upstream.client import IndexClient
+from stackc.upstream.pages import Found, PageOutcome, Unavailable
 from stackc.upstream.settings import NetworkSettings
-from stackc.upstream.transfers import Transfers
 from stackc.view.curate import Curation, Listed
 from stackc.view.metadata import Neutral
 from stackc.view.rules import ViewRules, is_guard
@@ -79,43 +77,40 @@ class Conflict(Struct, frozen=True):
 
 
 class Resolver:
-    """One plan being resolved. The view lives until the context is left, so that a conflict can still be explained."""
+    """One plan being resolved. The view lives until the context is left, so that a conflict can still be explained.
 
-    def __init__(self, plan: Plan, workshop: Workshop, progress: Progress) -> None:
+    `client` is the run's own where several plans are resolved side by side, see `stackc.side_by_side`; else one is made.
+    """
+
+    def __init__(self, plan: Plan, workshop: Workshop, progress: Progress, *, client: IndexClient | None = None) -> None:
         self._plan = plan
         self._workshop = workshop
         self._progress = progress
         self._stack = ExitStack()
-        self._loop = Loop()
-        self._transfers = Transfers(self._loop, workshop.settings)
-        curation = Curation(plan.target, exclude_newer=plan.exclude_newer, sdists=plan.sdists)
-        self._pages = PageSource(
-            self._transfers,
-            workshop.cache,
-            curation,
-            exclude_newer=plan.exclude_newer,
-            offline=workshop.settings.offline,
-            soon=partial(self._loop.call_later, 0.0),
-            note=progress.note,
+        self._asking = ExitStack()
+        self._running: Running | None = None
+        self._client = client or self._stack.enter_context(
+            IndexClient(workshop.cache, workshop.settings, exclude_newer=plan.exclude_newer)
         )
-        self._metadata = MetadataSource(self._transfers, self._loop, workshop.cache, workshop.settings)
+        self._loop = self._client.loop
+        self._pages = self._client.pages(
+            Curation(plan.target, exclude_newer=plan.exclude_newer, sdists=plan.sdists), note=progress.note
+        )
         self.session = ViewSession(
             plan,
             pages=self._pages,
-            metadata=self._metadata,
+            metadata=self._client.metadata,
+            reader=self._client.reader(plan.target.marker_environment()),
             addresses=workshop.addresses,
             soon=partial(self._loop.call_later, 0.0),
             progress=self._report,
-            shelf=workshop.cache,
         )
 
     def __enter__(self) -> Resolver:  # noqa: PYI034 (typing.Self needs Python 3.11)
-        self._stack.callback(self._loop.close)
-        self._stack.callback(self._transfers.close)
-        self._stack.callback(self._metadata.close)
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._asking.close()
         self._stack.close()
 
     def resolve(self, *, meanwhile: Iterable[Callable[[], object]] = ()) -> Resolution | Conflict:
@@ -123,9 +118,8 @@ class Resolver:
 
         The tasks of `meanwhile` are done one by one whenever there is nothing to do but wait, and may all be left undone.
         """
-        self._pass_time(iter(meanwhile))
-        answer = self._answer(until=None)
-        return self._resolution(answer) if isinstance(answer, Solved) else Conflict(answer.text, self.session, self._plan.rules)
+        self._loop.do_idly(meanwhile)
+        return self.found(self._answer(until=None))
 
     def ask(self, plan: Plan, *, until: float | None = None) -> Mapping[NormalizedName, Version] | Conflict:
         """Return the pins for another plan, whose target has the same Python and platform and whose indexes are the same.
@@ -139,10 +133,19 @@ class Resolver:
         answer = self._answer(until=until)
         return _pins(answer) if isinstance(answer, Solved) else Conflict(answer.text, self.session, self._plan.rules)
 
-    def _answer(self, *, until: float | None) -> Solved | Unsolvable:
-        with self._serving() as url, self._running(url) as running:
-            self.session.start()
-            answer = self._wait(running, until=until)
+    def begin(self) -> None:
+        """Start an engine on the view. Raises EngineError."""
+        url = self._asking.enter_context(self._serving())
+        self._running = self._asking.enter_context(self._engine(url))
+        self.session.start()
+
+    def answer(self) -> Solved | Unsolvable | None:
+        """Return what the engine that was begun found, None while there is nothing. Raises UpstreamError and EngineError."""
+        answer = self._running.poll() if self._running is not None else None
+        if answer is None:
+            self._stop_early()
+            return None
+        self.end()
         if isinstance(answer, Solved):
             return answer
         if self.session.failures:
@@ -151,14 +154,31 @@ class Resolver:
             raise EngineError(_engine_failed(self._workshop.engine.name, answer))
         return answer
 
-    def _pass_time(self, tasks: Iterator[Callable[[], object]]) -> None:
-        def do_next() -> None:
-            task = next(tasks, None)
-            if task is not None:
-                task()
-                self._loop.call_idle(do_next)
+    def outcome(self) -> Resolution | Conflict | None:
+        """Return what came of the engine that was begun, None while there is nothing. Raises as `answer` and `found` do."""
+        answer = self.answer()
+        return None if answer is None else self.found(answer)
 
-        self._loop.call_idle(do_next)
+    def end(self) -> None:
+        """End the engine, if it still runs, and what it was served by."""
+        self._running = None
+        self._asking.close()
+
+    def _answer(self, *, until: float | None) -> Solved | Unsolvable:
+        try:
+            self.begin()
+            while (answer := self.answer()) is None:
+                left = _LONGEST_TURN if until is None else until - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError
+                self._loop.turn(min(left, _LONGEST_TURN))
+        finally:
+            self.end()
+        return answer
+
+    def found(self, answer: Solved | Unsolvable) -> Resolution | Conflict:
+        """Return an answer with all that the view knows of it. Raises UpstreamError and NoSolutionError."""
+        return self._resolution(answer) if isinstance(answer, Solved) else Conflict(answer.text, self.session, self._plan.rules)
 
     def wait_for(self, names: tuple[NormalizedName, ...]) -> None:
         """Work until the pages of these projects have come."""
@@ -216,7 +236,7 @@ class Resolver:
             server.close()
 
     @contextmanager
-    def _running(self, url: str) -> Iterator[Running]:
+    def _engine(self, url: str) -> Iterator[Running]:
         with scratch_folder(self._workshop.scratch) as folder:
             question = Question(
                 index_url=url,
@@ -232,15 +252,6 @@ class Resolver:
             finally:
                 self._loop.selector.unregister(running)
                 running.stop()
-
-    def _wait(self, running: Running, *, until: float | None) -> Answer:
-        while (answer := running.poll()) is None:
-            self._stop_early()
-            left = _LONGEST_TURN if until is None else until - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            self._loop.turn(min(left, _LONGEST_TURN))
-        return answer
 
     def _stop_early(self) -> None:
         """Raise at once if a component's own index fails: the engine would only try the same again."""
@@ -300,7 +311,7 @@ class Resolver:
         self._progress.counts(
             pages=self.session.pages_known,
             releases=self.session.releases_known,
-            waiting=self._transfers.waiting,
+            waiting=self._client.transfers.waiting,
         )
 
 

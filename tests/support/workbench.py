@@ -28,11 +28,13 @@ from stackc.matrix.model import Arm, Condition, Matrix, ProjectName, Rule
 from stackc.plan import Plan
 from stackc.target import Target
 from stackc.upstream.cache import Cache
+from stackc.upstream.client import IndexClient
 from stackc.upstream.metadata_files import MetadataSource
 from stackc.upstream.pages import PageSource
 from stackc.upstream.settings import NetworkSettings
 from stackc.upstream.transfers import Transfers
 from stackc.view.curate import Curation
+from stackc.view.metadata import MetadataReader
 from stackc.view.rules import view_rules
 from stackc.view.session import ViewSession
 
@@ -199,7 +201,7 @@ class Bench:
     notes: Notes
     session: ViewSession
 
-    def ask(self, start: Callable[[Callable[[Answered], None]], None]) -> Answered:
+    def ask(self, start: Callable[[Callable[[Answered], None]], object]) -> Answered:
         """Call `start` with a callback, and return what the callback was given in the end."""
         came: list[Answered] = []
         start(came.append)
@@ -219,34 +221,21 @@ def bench(
     network = network or settings()
     plan = plan or make_plan({})
     addresses = {name: address if isinstance(address, str) else address[name] for name in plan.indexes}
-    loop, notes = Loop(), Notes()
-    store = Cache(cache)
-    transfers = Transfers(loop, network)
+    notes, store = Notes(), Cache(cache)
+    client = IndexClient(store, network, exclude_newer=plan.exclude_newer)
     curation = Curation(plan.target, exclude_newer=plan.exclude_newer, sdists=plan.sdists)
-    soon = partial(loop.call_later, 0.0)
-    soon = partial(loop.call_later, 0.0)
-    pages = PageSource(
-        transfers,
-        store,
-        curation,
-        exclude_newer=plan.exclude_newer,
-        offline=network.offline,
-        soon=soon,
-        note=notes.note,
-    )
-    metadata = MetadataSource(transfers, loop, store, network)
+    pages = client.pages(curation, note=notes.note)
     session = ViewSession(
         plan,
         pages=pages,
-        metadata=metadata,
+        metadata=client.metadata,
+        reader=MetadataReader(plan.target.marker_environment()),
         addresses=addresses.__getitem__,
-        soon=soon,
+        soon=partial(client.loop.call_later, 0.0),
         progress=lambda: None,
     )
     try:
-        yield Bench(loop, store, transfers, pages, metadata, notes, session)
+        yield Bench(client.loop, store, client.transfers, pages, client.metadata, notes, session)
     finally:
-        metadata.close()
-        transfers.close()
-        loop.close()
+        client.close()
         store.close()

@@ -13,10 +13,11 @@ import click
 
 from stackc.cli.chosen import chosen_targets
 from stackc.cli.report import format_finding, safe
-from stackc.cli.summary import summarize
-from stackc.cli.terminal import TerminalProgress, colored, columns
+from stackc.cli.summary import summarize_all
+from stackc.cli.terminal import ProgressLine, colored, columns
 from stackc.cli.workshop import open_workshop
-from stackc.compile import Options, compile_target
+from stackc.compile import Options
+from stackc.compile import compile_targets as compile_all
 from stackc.errors import Finding
 from stackc.files import recover, write_file
 from stackc.layout import BAKE, lock_folder, read_outputs
@@ -37,7 +38,7 @@ def compile_targets(
     exit_code: bool,
     environment: Mapping[str, str],
 ) -> int:
-    """Compile the targets one after the other, print a summary of each, and return the exit status.
+    """Compile the targets, print a summary of each, and return the exit status.
 
     With `exit_code` it is 1 if a file was written, or would be, for then a hook has to stop a commit.
     """
@@ -47,21 +48,19 @@ def compile_targets(
     names = chosen_targets(project.manifest, targets)
     recover(project.folder / "locks")
     options = Options(upgrade=upgrade, dry_run=dry_run)
-    before, written = _generated(project, names), False
+    before = _generated(project, names)
+    began, line = time.monotonic(), ProgressLine()
     with open_workshop(project.manifest, engine=engine, offline=offline, environment=environment) as workshop:
-        for name in names:
-            began = time.monotonic()
-            progress = TerminalProgress(name)
-            try:
-                compiled = compile_target(name, project, workshop=workshop, progress=progress, options=options)
-            finally:
-                progress.clear()
-            written |= compiled.written
-            _warn(compiled.warnings, environment)
-            wide = sys.stdout.isatty()
-            click.echo(summarize(compiled, seconds=time.monotonic() - began, dry_run=dry_run, wide=wide), nl=False)
+        try:
+            compiled = compile_all(names, project, workshop=workshop, progress=line.of, options=options)
+        finally:
+            line.clear()
+        _warn(dict.fromkeys(warning for each in compiled for warning in each.warnings), environment)
+        click.echo(
+            summarize_all(compiled, seconds=time.monotonic() - began, dry_run=dry_run, wide=sys.stdout.isatty()), nl=False
+        )
     if dry_run:
-        return int(exit_code and written)
+        return int(exit_code and any(each.written for each in compiled))
     _write_bake(project)
     return _tell_rewritten(before, _generated(project, names), project) if exit_code else 0
 

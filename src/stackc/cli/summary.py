@@ -11,14 +11,23 @@ from stackc.compile import Compiled
 from stackc.layout import lock_folder
 from stackc.lock.model import Lock, Package
 
-__all__ = ["changes_between", "listed", "summarize", "versions_of"]
+__all__ = ["changes_between", "listed", "summarize", "summarize_all", "versions_of"]
 
 _HEADINGS = ("component", "version", "index", "step", "change")
 _LISTED_CHANGES = 12
 
 
-def summarize(compiled: Compiled, *, seconds: float, dry_run: bool, wide: bool) -> str:
-    """Return the text of the summary: lines, each with a newline. `wide` asks for the table of a terminal."""
+def summarize_all(compiled: Sequence[Compiled], *, seconds: float, dry_run: bool, wide: bool) -> str:
+    """Return the summaries of all targets of a run, which took so many seconds; of several, the time stands at the end."""
+    if len(compiled) == 1:
+        return summarize(compiled[0], seconds=seconds, dry_run=dry_run, wide=wide)
+    texts = [summarize(each, seconds=None, dry_run=dry_run, wide=wide) for each in compiled]
+    between = "\n" if any(text.count("\n") > 1 for text in texts) else ""
+    return f"{between.join(texts)}{between}{len(compiled)} targets in {seconds:.1f} s\n"
+
+
+def summarize(compiled: Compiled, *, seconds: float | None, dry_run: bool, wide: bool) -> str:
+    """Return the text of one target's summary: lines, each with a newline. `wide` asks for the table of a terminal."""
     lines = [_headline(compiled, seconds)]
     if compiled.how != "current" or compiled.written:
         rows = list(_rows(compiled))
@@ -27,14 +36,15 @@ def summarize(compiled: Compiled, *, seconds: float, dry_run: bool, wide: bool) 
     return "".join(f"{line}\n" for line in lines)
 
 
-def _headline(compiled: Compiled, seconds: float) -> str:
+def _headline(compiled: Compiled, seconds: float | None) -> str:
     lock = compiled.lock
     how = {
         "current": "nothing to do, its lock is that of stack.toml",
         "rendered": "the locked versions still prove; no index was asked",
         "resolved": f"resolved by {lock.engine.name} {lock.engine.version}, and proved",
     }[compiled.how]
-    return f"{compiled.target}: {how} ({_counted(len(lock.packages), 'package')}, {seconds:.1f} s)"
+    took = "" if seconds is None else f", {seconds:.1f} s"
+    return f"{compiled.target}: {how} ({_counted(len(lock.packages), 'package')}{took})"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from stackc.cli.report import safe
 
-__all__ = ["TerminalProgress", "colored", "columns"]
+__all__ = ["ProgressLine", "TerminalProgress", "colored", "columns"]
 
 _REDRAW = 0.08
 
@@ -28,30 +28,37 @@ def columns(stream: TextIO) -> int | None:
         return None
 
 
-class TerminalProgress:
-    """One line per target on stderr, redrawn in place on a terminal; elsewhere, notes alone, as plain lines."""
+class ProgressLine:
+    """One line on stderr for all targets of a run, redrawn in place on a terminal; elsewhere, notes alone, as plain lines."""
 
-    def __init__(self, target: str, *, stream: TextIO = sys.stderr) -> None:
-        self._target = target
+    def __init__(self, *, stream: TextIO = sys.stderr) -> None:
         self._stream = stream
         self._live = stream.isatty()
         self._drawn = 0.0
         self._shown = False
+        self._targets: dict[str, tuple[int, int]] = {}
 
-    def counts(self, *, pages: int, releases: int, waiting: int) -> None:
-        """Redraw the line, at most a dozen times a second."""
+    def of(self, target: str) -> TerminalProgress:
+        """Return what tells of one target on this line."""
+        return TerminalProgress(target, line=self)
+
+    def draw(self, target: str, *, pages: int, releases: int, waiting: int) -> None:
+        """Redraw the line, at most a dozen times a second: what all targets have read, by the one that has read most."""
+        self._targets[target] = (pages, releases)
         now = time.monotonic()
         if not self._live or now - self._drawn < _REDRAW:
             return
         self._drawn, self._shown = now, True
+        named = target if len(self._targets) == 1 else f"{len(self._targets)} targets"
+        pages, releases = (max(each[number] for each in self._targets.values()) for number in (0, 1))
         waits = f", {waiting} answers awaited" if waiting else ""
-        self._stream.write(f"\r\x1b[K{self._target}: {pages} projects, {releases} releases read{waits}")
+        self._stream.write(f"\r\x1b[K{safe(named)}: {pages} projects, {releases} releases read{waits}")
         self._stream.flush()
 
     def note(self, text: str) -> None:
         """Write one line above the line of progress."""
         self.clear()
-        self._stream.write(f"{self._target}: {safe(text)}\n")
+        self._stream.write(f"{safe(text)}\n")
         self._stream.flush()
 
     def clear(self) -> None:
@@ -60,3 +67,23 @@ class TerminalProgress:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
             self._shown = False
+
+
+class TerminalProgress:
+    """What one target tells while it is worked on, on the line of its run, or on one of its own."""
+
+    def __init__(self, target: str, *, line: ProgressLine | None = None) -> None:
+        self._target = target
+        self._line = line or ProgressLine()
+
+    def counts(self, *, pages: int, releases: int, waiting: int) -> None:
+        """Redraw the line."""
+        self._line.draw(self._target, pages=pages, releases=releases, waiting=waiting)
+
+    def note(self, text: str) -> None:
+        """Write one line, which begins with the target, above the line of progress."""
+        self._line.note(f"{self._target}: {text}")
+
+    def clear(self) -> None:
+        """Take the line of progress away."""
+        self._line.clear()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -17,9 +16,9 @@ from stackc.loop import Loop
 from stackc.manifest.model import BUILTIN_INDEX
 from stackc.matrix.model import ProjectName
 from stackc.upstream.cache import Cache
+from stackc.upstream.client import IndexClient
 from stackc.upstream.pages import Found, PageOutcome, PageSource, Unavailable
 from stackc.upstream.settings import NetworkSettings
-from stackc.upstream.transfers import Transfers
 from stackc.view.curate import Candidate, Curation, moment_of, parse_version
 
 __all__ = ["Listing", "open_listing"]
@@ -67,26 +66,9 @@ class Listing:
 @contextmanager
 def open_listing(pythons: Sequence[Version], *, address: str, cache: Cache, settings: NetworkSettings) -> Iterator[Listing]:
     """Open the index at `address` for as long as its releases are read."""
-    loop = Loop()
-    transfers = Transfers(loop, settings)
-
-    def source(python: Version) -> PageSource:
-        return PageSource(
-            transfers,
-            cache,
-            Curation(host_target(python)),
-            exclude_newer=None,
-            offline=settings.offline,
-            soon=partial(loop.call_later, 0.0),
-            note=lambda _: None,
-        )
-
-    try:
-        sources = {python: source(python) for python in pythons}
-        yield Listing(pythons, address=address, sources=sources, loop=loop)
-    finally:
-        transfers.close()
-        loop.close()
+    with IndexClient(cache, settings) as client:
+        sources = {python: client.pages(Curation(host_target(python)), note=lambda _: None) for python in pythons}
+        yield Listing(pythons, address=address, sources=sources, loop=client.loop)
 
 
 def _stable(candidates: Sequence[Candidate]) -> Iterator[tuple[Version, dt.datetime | None]]:

@@ -10,12 +10,11 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from stackc.errors import Finding
-from stackc.loop import Loop
 from stackc.target import Target
 from stackc.upstream.cache import Cache
-from stackc.upstream.pages import Absent, PageOutcome, PageSource, Unavailable
+from stackc.upstream.client import IndexClient
+from stackc.upstream.pages import Absent, PageOutcome, Unavailable
 from stackc.upstream.settings import NetworkSettings
-from stackc.upstream.transfers import Transfers
 from stackc.view.curate import Curation
 
 __all__ = ["Answers", "Asked", "ask_for"]
@@ -41,26 +40,13 @@ class Answers(Struct, frozen=True):
 
 def ask_for(projects: Mapping[NormalizedName, Asked], *, cache: Cache, settings: NetworkSettings) -> Answers:
     """Return what the indexes answer for each project. A page in the cache that is still fresh is an answer too."""
-    loop = Loop()
-    transfers = Transfers(loop, settings)
     answers: dict[NormalizedName, PageOutcome] = {}
-    try:
-        source = PageSource(
-            transfers,
-            cache,
-            Curation(_ANY),
-            exclude_newer=None,
-            offline=settings.offline,
-            soon=partial(loop.call_later, 0.0),
-            note=lambda _: None,
-        )
+    with IndexClient(cache, settings) as client:
+        source = client.pages(Curation(_ANY), note=lambda _: None)
         for project, asked in projects.items():
             source.get(asked.index, asked.address, project, partial(answers.__setitem__, project))
         while len(answers) < len(projects):
-            loop.turn(_LONGEST_TURN)
-    finally:
-        transfers.close()
-        loop.close()
+            client.loop.turn(_LONGEST_TURN)
     return Answers(
         absent=frozenset(project for project, answer in answers.items() if isinstance(answer, Absent)),
         failures=tuple(answer.finding for answer in answers.values() if isinstance(answer, Unavailable)),

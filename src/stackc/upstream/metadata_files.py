@@ -11,6 +11,7 @@ import hashlib
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -55,20 +56,41 @@ class MetadataSource:
         self._cache = cache
         self._settings = settings
         self._probes: dict[str, int] = {}
+        self._known: dict[str, str] = {}
+        self._awaited: dict[str, list[Done]] = {}
         self._pool: ThreadPoolExecutor | None = None
         self.fetched = 0
         """How many files' metadata came over the network."""
 
-    def get(self, file: FileRow, url: str, done: Done, *, credentials: str | None = None) -> None:
-        """Call `done`, perhaps before this call returns, with the metadata of the file at the absolute `url`."""
+    def get(self, file: FileRow, url: str, done: Done, *, credentials: str | None = None) -> bool:
+        """Call `done`, perhaps before this call returns, with the metadata of the file at the absolute `url`.
+
+        Return whether somebody has to be asked for it and nobody had yet.
+        """
         key = file.hashes.sha256 or redact_url(url)
-        known = self._cache.metadata(key)
+        if key in self._awaited:
+            self._awaited[key].append(done)
+            return False
+        known = self._known.get(key) or self._cache.metadata(key)
         if known is not None:
+            self._known[key] = known
             done(known)
-            return
-        query = _Query(file, url, key, done, credentials)
+            return False
+        self._awaited[key] = [done]
+        self._fetch(_Query(file, url, key, partial(self._tell, key), credentials))
+        return True
+
+    def _tell(self, key: str, outcome: MetadataOutcome) -> None:
+        """Answer everybody who waits for a file's metadata."""
+        if isinstance(outcome, str):
+            self._known[key] = outcome
+        for done in self._awaited.pop(key):
+            done(outcome)
+
+    def _fetch(self, query: _Query) -> None:
+        file, url = query.file, query.url
         if self._settings.offline:
-            done(Unreadable(_not_cached(query), lasting=False))
+            query.done(Unreadable(_not_cached(query), lasting=False))
         elif not file.filename.endswith(".whl"):
             self._ask(query, url, self._sdist_came)
         elif file.core_metadata or self._worth_probing(url):

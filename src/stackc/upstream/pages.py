@@ -20,15 +20,16 @@ from packaging.utils import NormalizedName
 from stackc.errors import Finding
 from stackc.upstream import catalog
 from stackc.upstream.cache import Cache, CachedPage
+from stackc.upstream.page_faults import AskedPage, failed, refused, unreachable, unusable
 from stackc.upstream.shelf import PageShelf, catalog_row, page_url, rows_of
 from stackc.upstream.simple import ACCEPT, FileRow, PageError, decode_page
 from stackc.upstream.transfers import LARGEST_BODY, Response, Transfers, split_credentials
-from stackc.view.curate import Candidate, Curation
+from stackc.view.curate import Candidate, Curation, Curations
 
 if TYPE_CHECKING:
     from stackc.upstream.catalog import CatalogIndex
 
-__all__ = ["Absent", "Found", "PageOutcome", "PageSource", "Unavailable"]
+__all__ = ["Absent", "Found", "PageBook", "PageOutcome", "PageSource", "Unavailable"]
 
 _REPLICATION_LAG = 3600.0
 """Seconds after `exclude-newer` from which on a page is believed to list all that was uploaded before it."""
@@ -62,134 +63,169 @@ class Unavailable(Struct, frozen=True):
 PageOutcome = Found | Absent | Unavailable
 
 
-class PageSource:
-    """Answers for the pages of all indexes of one run.
+class PageBook:
+    """The pages of all indexes of one run: each is asked for once, and judged in one pass for all targets that look at it.
 
     `soon` calls back in the loop's next turn: a page that came is read there, the shortest first, so that a long one keeps no
-    other answer waiting. `note` is told, once per index, that the catalog or an old page stands in for an index that cannot be
-    reached.
+    other answer waiting.
     """
 
     def __init__(
         self,
         transfers: Transfers,
         cache: Cache,
-        curation: Curation,
         *,
         exclude_newer: dt.datetime | None,
         offline: bool,
         soon: Callable[[Callable[[], None]], None],
-        note: Callable[[str], None],
     ) -> None:
         self._transfers = transfers
-        self._cache = cache
-        self._curation = curation
-        self._key = curation.key
-        self.shelf = PageShelf(cache, curation)
+        self.cache = cache
         self._complete_after = exclude_newer.timestamp() + _REPLICATION_LAG if exclude_newer else None
         self._offline = offline
         self._soon = soon
-        self._unread: list[tuple[int, int, _Query, Response]] = []
-        self._note = note
+        self._curations = Curations()
+        self._judged: dict[tuple[str, str], list[Candidate]] = {}
+        self._answers: dict[tuple[str, AskedPage], PageOutcome] = {}
+        self._awaited: dict[AskedPage, list[_Query]] = {}
+        self._unread: list[tuple[int, int, AskedPage, Response]] = []
         self._noted: set[str] = set()
         self.fetched = 0
         """How many pages came over the network, the confirmed ones (304) included."""
 
-    def get(self, index: str, address: str, project: NormalizedName, done: Callable[[PageOutcome], None]) -> None:
-        """Call `done`, perhaps before this call returns, with what the index at `address` has of `project`."""
-        bare, credentials = split_credentials(address)
-        query = _Query(index, bare, credentials, page_url(bare, project), project, done)
+    def source(self, curation: Curation, *, note: Callable[[str], None]) -> PageSource:
+        """Return the pages as one target looks at them; `note` is told what its user should know."""
+        self._curations.add(curation)
+        return PageSource(self, curation, note)
+
+    def get(self, query: _Query) -> bool:
+        """Answer a query, perhaps before this call returns; say whether an index has to be asked for it and nobody had yet."""
+        key = (query.curation.key, query.page)
+        if key in self._answers:
+            query.done(self._answers[key])
+            return False
+        if query.page in self._awaited:
+            self._awaited[query.page].append(query)
+            return False
         kept = self._kept(query)
         if kept is not None and (self._offline or self._fresh(*kept)):
-            done(_known(query, *kept))
-        else:
-            self._ask(query, kept)
+            found = self._answers[key] = _known(query.page, *kept)
+            query.done(found)
+            return False
+        self._awaited[query.page] = [query]
+        self._ask(query.page, kept[0] if kept is not None else None)
+        return True
 
-    def _ask(self, query: _Query, kept: _Kept | None) -> None:
+    def _ask(self, page: AskedPage, cached: CachedPage | None) -> None:
         headers = [ACCEPT]
-        cached = kept[0] if kept is not None else None
         if cached is not None and cached.etag:
             headers.append(f"If-None-Match: {cached.etag}")
         if cached is not None and cached.modified:
             headers.append(f"If-Modified-Since: {cached.modified}")
         self._transfers.get(
-            query.url,
+            page.url,
             headers=tuple(headers),
-            credentials=query.credentials,
-            done=lambda response: self._answered(query, kept, response),
+            credentials=page.credentials,
+            done=lambda response: self._answered(page, response),
         )
 
-    def _answered(self, query: _Query, kept: _Kept | None, response: Response) -> None:
+    def _answered(self, page: AskedPage, response: Response) -> None:
         self.fetched += 1
         if response.unreachable:
-            query.done(self._stand_in(query, kept, response))
+            self._tell(page, lambda query: self._stand_in(query, response))
         elif response.failure is not None:
-            query.done(Unavailable(_failed(query, response.failure)))
-        elif response.status == 304 and kept is not None:
-            self._cache.refresh_page(query.url, fetched=time.time(), fresh_until=_fresh_until(response.headers))
-            query.done(_known(query, *kept))
+            self._tell_all(page, Unavailable(failed(page, response.failure)))
+        elif response.status == 304:
+            self.cache.refresh_page(page.url, fetched=time.time(), fresh_until=_fresh_until(response.headers))
+            self._tell(page, self._confirmed)
         elif response.status == 404:
-            self._cache.store_page(_page(query, response, b""), b"")
-            query.done(Absent(query.url))
+            self.cache.store_page(_page(page, response, b""), b"")
+            self._tell_all(page, Absent(page.url))
         elif response.status == 200:
-            heapq.heappush(self._unread, (len(response.body), self.fetched, query, response))
+            heapq.heappush(self._unread, (len(response.body), self.fetched, page, response))
             self._soon(self._read_shortest)
         else:
-            query.done(Unavailable(_refused(query, response.status)))
+            self._tell_all(page, Unavailable(refused(page, response.status)))
+
+    def _tell_all(self, page: AskedPage, outcome: PageOutcome) -> None:
+        self._tell(page, lambda _query: outcome)
+
+    def _tell(self, page: AskedPage, outcome: Callable[[_Query], PageOutcome]) -> None:
+        """Answer everybody who waits for a page."""
+        for query in self._awaited.pop(page):
+            found = self._answers[query.curation.key, page] = outcome(query)
+            query.done(found)
 
     def _read_shortest(self) -> None:
-        _, _, query, response = heapq.heappop(self._unread)
-        query.done(self._accepted(query, response))
-
-    def _accepted(self, query: _Query, response: Response) -> PageOutcome:
+        _, _, page, response = heapq.heappop(self._unread)
         try:
-            body = _decoded(response)
-            rows = decode_page(body, content_type=response.headers.get("content-type", ""), url=response.url)
+            cached = self._accepted(page, response)
         except PageError as error:
-            return Unavailable(_unusable(query, error.reason))
-        known = catalog.find(query.address)
-        if known is not None and (findings := _differing(known, query.project, rows)):
+            self._tell_all(page, Unavailable(unusable(page, error.reason)))
+        else:
+            if isinstance(cached, Unavailable):
+                self._tell_all(page, cached)
+            else:
+                self._tell(page, lambda query: _known(page, cached, self._judged[page.url, query.curation.key]))
+
+    def _accepted(self, page: AskedPage, response: Response) -> CachedPage | Unavailable:
+        """Keep a page that came, and judge its files. Raises PageError."""
+        rows = decode_page(_decoded(response), content_type=response.headers.get("content-type", ""), url=response.url)
+        known = catalog.find(page.address)
+        if known is not None and (findings := _differing(known, page.project, rows)):
             return Unavailable(findings[0])
-        page = _page(query, response, response.body)
-        self._cache.store_page(page, response.body)
-        return _known(query, page, self._curate(query, page, rows))
+        cached = _page(page, response, response.body)
+        self.cache.store_page(cached, response.body)
+        self._judge(page, cached, rows)
+        return cached
 
-    def _stand_in(self, query: _Query, kept: _Kept | None, response: Response) -> PageOutcome:
+    def _confirmed(self, query: _Query) -> PageOutcome:
+        kept = self._kept(query)
+        return _known(query.page, *kept) if kept is not None else Unavailable(refused(query.page, 304))
+
+    def _stand_in(self, query: _Query, response: Response) -> PageOutcome:
         """Answer for an index that cannot be reached: from an old page if the catalog knows the index too, or the catalog."""
-        known = catalog.find(query.address)
+        page = query.page
+        known, kept = catalog.find(page.address), self._kept(query)
         if known is None:
-            return Unavailable(_unreachable(query, response.failure or "no connection", offline=self._offline))
+            return Unavailable(unreachable(page, response.failure or "no connection", offline=self._offline))
         if kept is not None:
-            self._say(query.index, f"index `{query.index}` cannot be reached: pages from the cache stand in")
-            return _known(query, *kept)
-        files = known.projects.get(query.project)
+            self._say(query, f"index `{page.index}` cannot be reached: pages from the cache stand in")
+            return _known(page, *kept)
+        files = known.projects.get(page.project)
         if files is None:
-            return Unavailable(_unreachable(query, response.failure or "no connection", offline=self._offline))
+            return Unavailable(unreachable(page, response.failure or "no connection", offline=self._offline))
         why = "is not asked with --offline" if self._offline else "cannot be reached"
-        self._say(query.index, f"index `{query.index}` {why}: the embedded catalog of {known.date} stands in")
+        self._say(query, f"index `{page.index}` {why}: the embedded catalog of {known.date} stands in")
         rows = [catalog_row(known, file) for file in files]
-        return Found(url=query.url, candidates=self._curation.curate(query.project, rows), catalog=known)
+        return Found(url=page.url, candidates=query.curation.curate(page.project, rows), catalog=known)
 
-    def _say(self, index: str, text: str) -> None:
-        if index not in self._noted:
-            self._noted.add(index)
-            self._note(text)
+    def _say(self, query: _Query, text: str) -> None:
+        if query.page.index not in self._noted:
+            self._noted.add(query.page.index)
+            query.note(text)
 
     def _kept(self, query: _Query) -> _Kept | None:
         """Return the page of an earlier run with its candidates, None where there is none or it cannot be read."""
-        page = self._cache.page(query.url)
+        url, key = query.page.url, query.curation.key
+        page = self.cache.page(url)
         if page is None or page.status != 200:
             return (page, []) if page is not None else None
-        kept = self._cache.curated(query.url, self._key, page.digest)
-        if kept is not None:
-            return page, _decoder()(kept)
-        rows = rows_of(self._cache, page)
-        return (page, self._curate(query, page, rows)) if rows is not None else None
+        if (url, key) not in self._judged:
+            kept = self.cache.curated(url, key, page.digest)
+            if kept is not None:
+                self._judged[url, key] = _decoder()(kept)
+            elif (rows := rows_of(self.cache, page)) is not None:
+                self._judge(query.page, page, rows)
+            else:
+                return None
+        return page, self._judged[url, key]
 
-    def _curate(self, query: _Query, page: CachedPage, rows: list[FileRow]) -> list[Candidate]:
-        candidates = self._curation.curate(query.project, rows)
-        self._cache.store_curated(query.url, self._key, page.digest, msgspec.msgpack.encode(candidates))
-        return candidates
+    def _judge(self, page: AskedPage, cached: CachedPage, rows: list[FileRow]) -> None:
+        """Work out every target's candidates of a page, and keep them."""
+        for key, candidates in self._curations.curate(page.project, rows).items():
+            self._judged[page.url, key] = candidates
+            self.cache.store_curated(page.url, key, cached.digest, msgspec.msgpack.encode(candidates))
 
     def _fresh(self, page: CachedPage, candidates: list[Candidate]) -> bool:
         """Say whether a page may be used without asking: within its max-age, or complete for a cut-off in the past.
@@ -203,15 +239,38 @@ class PageSource:
         return bool(candidates) and all(candidate.file.upload_time is not None for candidate in candidates)
 
 
+class PageSource:
+    """The pages of all indexes as one target looks at them."""
+
+    def __init__(self, book: PageBook, curation: Curation, note: Callable[[str], None]) -> None:
+        self._book = book
+        self._curation = curation
+        self._note = note
+        self.shelf = PageShelf(book.cache, curation)
+
+    @property
+    def fetched(self) -> int:
+        """Return how many pages came over the network for all targets of the run."""
+        return self._book.fetched
+
+    def get(self, index: str, address: str, project: NormalizedName, done: Callable[[PageOutcome], None]) -> bool:
+        """Call `done`, perhaps before this call returns, with what the index at `address` has of `project`.
+
+        Return whether the index has to be asked for it and nobody had yet. The note is made once per index and run, that the
+        catalog or an old page stands in for an index that cannot be reached.
+        """
+        bare, credentials = split_credentials(address)
+        page = AskedPage(index, bare, credentials, page_url(bare, project), project)
+        return self._book.get(_Query(page, self._curation, self._note, done))
+
+
 _Kept = tuple[CachedPage, list[Candidate]]
 
 
 class _Query(Struct, frozen=True):
-    index: str
-    address: str
-    credentials: str | None
-    url: str
-    project: NormalizedName
+    page: AskedPage
+    curation: Curation
+    note: Callable[[str], None]
     done: Callable[[PageOutcome], None]
 
 
@@ -220,11 +279,11 @@ def _decoder() -> Callable[[bytes], list[Candidate]]:
     return msgspec.msgpack.Decoder(list[Candidate]).decode
 
 
-def _known(query: _Query, page: CachedPage, candidates: list[Candidate]) -> PageOutcome:
+def _known(asked: AskedPage, page: CachedPage, candidates: list[Candidate]) -> PageOutcome:
     if page.status != 200:
         return Absent(page.url)
-    same_host = urlsplit(page.base)[:2] == urlsplit(query.url)[:2]
-    return Found(url=page.base, candidates=candidates, credentials=query.credentials if same_host else None)
+    same_host = urlsplit(page.base)[:2] == urlsplit(asked.url)[:2]
+    return Found(url=page.base, candidates=candidates, credentials=asked.credentials if same_host else None)
 
 
 def _decoded(response: Response) -> bytes:
@@ -245,10 +304,10 @@ def _decoded(response: Response) -> bytes:
     return body
 
 
-def _page(query: _Query, response: Response, body: bytes) -> CachedPage:
+def _page(asked: AskedPage, response: Response, body: bytes) -> CachedPage:
     headers = response.headers
     return CachedPage(
-        url=query.url,
+        url=asked.url,
         status=response.status,
         etag=headers.get("etag"),
         modified=headers.get("last-modified"),
@@ -272,52 +331,3 @@ def _fresh_until(headers: Mapping[str, str]) -> float:
 
 def _differing(known: CatalogIndex, project: NormalizedName, rows: list[FileRow]) -> tuple[Finding, ...]:
     return catalog.mismatches(known, project, {row.filename: row.hashes.sha256 for row in rows if row.hashes.sha256})
-
-
-def _failed(query: _Query, reason: str) -> Finding:
-    return Finding(
-        code="S311",
-        message=f"index `{query.index}` did not answer for `{query.project}`",
-        notes=(f"{query.url}: {reason}",),
-        hint="try again; if it stays so, look at the index's state or at the proxy in between",
-    )
-
-
-_TIMING = re.compile(r" after \d+ (?:ms|milliseconds)")
-
-
-def _unreachable(query: _Query, reason: str, *, offline: bool) -> Finding:
-    if offline:
-        return Finding(
-            code="S312",
-            message=f"the page of `{query.project}` on index `{query.index}` is not in the cache, and --offline was given",
-            hint="compile once without --offline",
-        )
-    return Finding(
-        code="S310",
-        message=f"index `{query.index}` cannot be reached",
-        notes=(f"{query.address}: {_TIMING.sub('', reason)}",),
-        hint="check the address and the network; pages that are in the cache can be used with --offline",
-    )
-
-
-def _refused(query: _Query, status: int) -> Finding:
-    hints = {
-        401: "the index wants credentials: put them into a netrc file, or into the index's `url` as `user:password@`",
-        403: "the index forbids this address to you: look at the credentials and at what they may read",
-    }
-    return Finding(
-        code="S313" if status in hints else "S311",
-        message=f"index `{query.index}` answered {status} for `{query.project}`",
-        notes=(query.url,),
-        hint=hints.get(status, "try again; if it stays so, the index is at fault"),
-    )
-
-
-def _unusable(query: _Query, reason: str) -> Finding:
-    return Finding(
-        code="S314",
-        message=f"what index `{query.index}` answered for `{query.project}` is not a page of the Simple API",
-        notes=(f"{query.url}: {reason}",),
-        hint="check that `url` is the root of the Simple API, such as `https://host/simple`, with no login page in between",
-    )

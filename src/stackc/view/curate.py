@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, cached_property
 from typing import Literal
 
 import msgspec
@@ -23,7 +23,18 @@ from packaging.version import InvalidVersion, Version
 from stackc.target import Target, supported_tags
 from stackc.upstream.simple import FileRow
 
-__all__ = ["Candidate", "Curation", "Listed", "Misfit", "Rejection", "moment_of", "parse_version", "version_of", "versions_of"]
+__all__ = [
+    "Candidate",
+    "Curation",
+    "Curations",
+    "Listed",
+    "Misfit",
+    "Rejection",
+    "moment_of",
+    "parse_version",
+    "version_of",
+    "versions_of",
+]
 
 _REVISION = 3
 """Part of every curation's key: raise it when the rules of this module change, so that cached results are made anew."""
@@ -37,7 +48,10 @@ _Order = tuple[int, _Build, str]
 """What makes one file of a release better than another, the higher the better."""
 
 
-_UNJUDGED: tuple[int, tuple[int, str]] = (-1, (-1, ""))
+_Fit = tuple[int, _Build]
+"""How well a file's tags fit a target, the lower the better, and its build tag."""
+
+_UNJUDGED: tuple[tuple[int, _Fit], ...] = ((-1, (-1, _NO_BUILD)),)
 
 
 class Candidate(msgspec.Struct, frozen=True, array_like=True):
@@ -93,11 +107,11 @@ class Curation:
         self._cutoff_text = self._cutoff.strftime("%Y-%m-%dT%H:%M:%S") if self._cutoff else None
         self._sdists = frozenset(sdists)
         self._rank_of: dict[str, int | None] = {}
-        self._fits: dict[str, tuple[int, _Build] | None] = {}
         self._admits: dict[str, bool] = {}
         self._worst = len(self._ranks)
+        self._alone = Curations((self,))
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Return a digest of all that decides a page's outcome, the page itself aside."""
         parts = (
@@ -115,29 +129,7 @@ class Curation:
 
         Yanked files are kept, marked as such: whether one may be used is known only where it is asked for (PEP 592).
         """
-        best: dict[str, tuple[_Order, FileRow]] = {}
-        ours: dict[str, bool] = {}
-        fits = self._fits
-        any_sdist = project in self._sdists
-        for file in files:  # most files are for other platforms and Pythons: what follows name and version tells, and recurs
-            name, _, rest = file.filename.partition("-")
-            version, _, tail = rest.partition("-")
-            fit = fits.get(tail, _UNJUDGED)
-            if fit is _UNJUDGED:
-                fit = fits[tail] = self._judge_tail(tail)
-            if fit is None:
-                sdist = _split_sdist(project, file.filename) if any_sdist else None
-                if sdist is None:
-                    continue
-                (name, version), fit = sdist, (self._worst, _NO_BUILD)
-            if not self._admitted(file):
-                continue
-            if name not in ours:
-                ours[name] = canonicalize_name(name) == project
-            order = (-fit[0] - (self._worst + 1 if file.yanked else 0), fit[1], file.filename)
-            if ours[name] and (version not in best or order > best[version][0]):
-                best[version] = (order, file)
-        return _newest_first(best)
+        return self._alone.curate(project, files)[self.key]
 
     def rejections(self, project: NormalizedName, files: Iterable[FileRow]) -> list[Rejection]:
         """Return each release of which no file is shown, with the reason that holds for most of its files, newest first."""
@@ -185,11 +177,19 @@ class Curation:
             return None if project in self._sdists else Misfit(_NO_WHEEL, "sdists")
         return None if self._tag_rank(parsed[3]) is not None else Misfit(f"its wheels do not fit {self._words}", "base")
 
-    def _judge_tail(self, tail: str) -> tuple[int, _Build] | None:
-        """Return rank and build tag for what follows name and version in a wheel's file name; None if it does not fit."""
+    def fit(self, tail: str) -> _Fit | None:
+        """Return how well a wheel fits by what follows name and version in its file name; None if it does not fit."""
         parsed = _split_wheel(f"n-0-{tail}")
         rank = self._tag_rank(parsed[3]) if parsed is not None else None
         return (rank, parsed[2]) if parsed is not None and rank is not None else None
+
+    def fit_of_sdist(self, project: NormalizedName) -> _Fit | None:
+        """Return how well an sdist of a project fits: worse than any wheel, and not at all unless the policy names it."""
+        return (self._worst, _NO_BUILD) if project in self._sdists else None
+
+    def order(self, file: FileRow, fit: _Fit) -> _Order:
+        """Return what to compare a file by that fits: one that was yanked is worse than all that were not."""
+        return (-fit[0] - (self._worst + 1 if file.yanked else 0), fit[1], file.filename)
 
     def _tag_rank(self, tags: str) -> int | None:
         if tags not in self._rank_of:
@@ -203,7 +203,8 @@ class Curation:
             return None
         return min(ranks, default=None)
 
-    def _admitted(self, file: FileRow) -> bool:
+    def admits(self, file: FileRow) -> bool:
+        """Say whether a file is for the target's Python, and old enough."""
         python = file.requires_python
         return (python is None or self._admits_python(python)) and not self._too_new(file.upload_time)
 
@@ -249,6 +250,63 @@ class Curation:
 
 
 _NO_WHEEL = "it has no wheel, and `[policy] sdists` does not name the project"
+
+
+class Curations:
+    """Several curations, by which a page is judged in one pass: most of its files are for none of their targets."""
+
+    def __init__(self, curations: Iterable[Curation] = ()) -> None:
+        self._all: list[Curation] = list(curations)
+        self._fits: dict[str, tuple[tuple[int, _Fit], ...]] = {}
+
+    def add(self, curation: Curation) -> None:
+        """Judge by one more, unless one of the same key is there already."""
+        if all(known.key != curation.key for known in self._all):
+            self._all.append(curation)
+            self._fits.clear()
+
+    def curate(self, project: NormalizedName, files: Iterable[FileRow]) -> dict[str, list[Candidate]]:
+        """Return what each curation makes of the files, by its key; see `Curation.curate`."""
+        best: list[dict[str, tuple[_Order, FileRow]]] = [{} for _ in self._all]
+        ours: dict[str, bool] = {}
+        known = self._fits
+        sdist_fits = self._having(curation.fit_of_sdist(project) for curation in self._all)
+        for file in files:  # most files are for other platforms and Pythons: what follows name and version tells, and recurs
+            name, _, rest = file.filename.partition("-")
+            version, _, tail = rest.partition("-")
+            fits = known.get(tail, _UNJUDGED)
+            if fits is _UNJUDGED:
+                fits = known[tail] = self._having(curation.fit(tail) for curation in self._all)
+            if not fits:
+                sdist = _split_sdist(project, file.filename) if sdist_fits else None
+                if sdist is None:
+                    continue
+                (name, version), fits = sdist, sdist_fits
+            if name not in ours:
+                ours[name] = canonicalize_name(name) == project
+            if ours[name]:
+                self._rank(file, version, fits, best)
+        return {curation.key: _newest_first(found) for curation, found in zip(self._all, best, strict=True)}
+
+    def _rank(
+        self,
+        file: FileRow,
+        version: str,
+        fits: tuple[tuple[int, _Fit], ...],
+        best: list[dict[str, tuple[_Order, FileRow]]],
+    ) -> None:
+        """Make a file the best of its release for each curation that it fits, and that had no better one."""
+        for number, fit in fits:
+            curation, found = self._all[number], best[number]
+            if curation.admits(file):
+                order = curation.order(file, fit)
+                if version not in found or order > found[version][0]:
+                    found[version] = (order, file)
+
+    @staticmethod
+    def _having(fits: Iterable[_Fit | None]) -> tuple[tuple[int, _Fit], ...]:
+        return tuple((number, fit) for number, fit in enumerate(fits) if fit is not None)
+
 
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)?")
 

@@ -74,6 +74,7 @@ class MetadataReader:
         self._environment = dict(environment)
         self._shelf = shelf
         self._verdicts: dict[tuple[str, str], bool] = {}
+        self._read_already: dict[tuple[str, NormalizedName, Version], Neutral] = {}
         self._made_of = hashlib.sha256(repr((_REVISION, sorted(self._environment.items()))).encode())
 
     def read(self, text: str, *, project: NormalizedName, version: Version) -> Neutral:
@@ -82,6 +83,12 @@ class MetadataReader:
         Raises MetadataError where name or version are another file's, or a requirement cannot be read or is a direct
         reference, which no index may answer with.
         """
+        key = (text, project, version)
+        if key not in self._read_already:
+            self._read_already[key] = self._kept_or_read(text, project=project, version=version)
+        return self._read_already[key]
+
+    def _kept_or_read(self, text: str, *, project: NormalizedName, version: Version) -> Neutral:
         if self._shelf is None:
             return self._read(text, project=project, version=version)
         made_of = self._made_of.copy()

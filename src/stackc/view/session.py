@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -18,13 +17,13 @@ from stackc.upstream.pages import Absent, Found, PageOutcome, PageSource, Unavai
 from stackc.upstream.simple import FileRow
 from stackc.view.crawl import Crawl
 from stackc.view.curate import parse_version
-from stackc.view.metadata import MetadataError, MetadataReader, Need, Neutral, Shelf
+from stackc.view.metadata import MetadataError, MetadataReader, Need, Neutral
+from stackc.view.neutral import neutral_metadata, neutral_page
 from stackc.view.rules import GUARD_PREFIX, is_guard
 from stackc.view.server import Answer, Reply
 
 __all__ = ["ShownProject", "ShownRelease", "ViewSession"]
 
-_JSON = "application/vnd.pypi.simple.v1+json"
 _CRAWL_STRIDE = 4
 _PATIENCE = 4
 _UNUSABLE = Need(canonicalize_name(f"{GUARD_PREFIX}unusable"), "==0")
@@ -62,7 +61,8 @@ class ViewSession:
 
     `addresses` gives each index's address. `soon` calls back in the loop's next turn. `failures` collects what went wrong
     upstream: an engine reports such a thing as a conflict, so it is these that the user is told. `progress` is called after
-    every answer from upstream.
+    every answer from upstream. The sessions of targets that are resolved side by side need nearly the same: what one of them
+    fetches ahead, its `followers` look at too, each for its own target.
     """
 
     def __init__(
@@ -71,22 +71,23 @@ class ViewSession:
         *,
         pages: PageSource,
         metadata: MetadataSource,
+        reader: MetadataReader,
         addresses: Callable[[str], str],
         soon: Callable[[Callable[[], None]], None],
         progress: Callable[[], None],
-        shelf: Shelf | None = None,
     ) -> None:
         self.plan = plan
         self.projects: dict[NormalizedName, ShownProject] = {}
         self.failures: list[Finding] = []
         self.pages_known = 0
         self.releases_known = 0
+        self.followers: tuple[ViewSession, ...] = ()
         self._pages = pages
         self._metadata = metadata
         self._addresses = addresses
         self._soon = soon
         self._progress = progress
-        self._reader = MetadataReader(plan.target.marker_environment(), shelf=shelf)
+        self._reader = reader
         self._exact = plan.exact_pins()
         self._crawl = Crawl(plan.preferences)
         self._crawling = False
@@ -129,8 +130,7 @@ class ViewSession:
         if name not in self.projects:
             index = self.plan.index_of(name)
             project = self.projects[name] = ShownProject(name, index)
-            self._pages.get(index, self._addresses(index), name, lambda outcome: self._page_came(project, outcome))
-            if project.outcome is None:
+            if self._pages.get(index, self._addresses(index), name, lambda outcome: self._page_came(project, outcome)):
                 self._miss()
         return self.projects[name]
 
@@ -144,9 +144,14 @@ class ViewSession:
             release.waiting.append(done)
         else:
             release.waiting = [done]
-            self._fetch_metadata(project, release)
-            if release.waiting is not None:
+            if self._fetch_metadata(project, release):
                 self._miss()
+
+    def look_at(self, name: NormalizedName, version: Version) -> None:
+        """Fetch the metadata of a release ahead, if the view is known to show it."""
+        project = self.projects.get(name)
+        if project is not None and version in project.releases:
+            self.release(name, version, lambda: None)
 
     def rejections(self, name: NormalizedName) -> list[tuple[str, str]]:
         """Return (version, reason) of the releases of a project that its page lists and the view does not show."""
@@ -188,7 +193,7 @@ class ViewSession:
         return (_root_need(line) for line in (*self.plan.requirements(), *self.plan.tools))
 
     def _miss(self) -> None:
-        """Count an answer that the cache does not have; after a handful, or if it had nothing at all, crawl.
+        """Count an answer that an index has to give; after a handful, or if the cache had nothing at all, crawl.
 
         While the cache answers nearly everything, guessing would only keep the engine waiting for the processor. An index that
         tells no moments of upload is asked again for each of its few pages.
@@ -225,20 +230,25 @@ class ViewSession:
         crawl = self._crawl
         for _ in range(_CRAWL_STRIDE):
             if crawl.wanted_pages:
-                self.project(crawl.wanted_pages.popleft())
+                wanted = crawl.wanted_pages.popleft()
+                for session in (self, *self.followers):
+                    session.project(wanted)
             elif crawl.wanted_releases:
-                self.release(*crawl.wanted_releases.popleft(), lambda: None)
+                name, version = crawl.wanted_releases.popleft()
+                for session in (self, *self.followers):
+                    session.look_at(name, version)
         self._crawling = False
         if crawl.wanted_pages or crawl.wanted_releases:
             self._crawl_on()
 
-    def _fetch_metadata(self, project: ShownProject, release: ShownRelease) -> None:
+    def _fetch_metadata(self, project: ShownProject, release: ShownRelease) -> bool:
+        """Ask for the metadata of a release; say whether somebody has to be asked for it and nobody had yet."""
         outcome = project.outcome
         if not isinstance(outcome, Found):
             raise UpstreamError(Finding(code="S311", message=f"the page of `{project.name}` is not known"))
         if outcome.catalog is not None:
             self._catalog_metadata(project, release, outcome)
-            return
+            return False
         try:
             url = urljoin(outcome.url, release.file.url)
             same_host = urlsplit(url)[:2] == urlsplit(outcome.url)[:2]
@@ -246,8 +256,8 @@ class ViewSession:
             self._metadata_came(
                 project, release, Unreadable(_unusable(release, "its index gives no address for it"), lasting=True)
             )
-            return
-        self._metadata.get(
+            return False
+        return self._metadata.get(
             release.file,
             url,
             lambda found: self._metadata_came(project, release, found),
@@ -298,11 +308,11 @@ class ViewSession:
         guard = self.plan.rules.by_name.get(name)
         if guard is None:
             return Answer(404)
-        return _page_of(name, (str(number) for number in range(len(guard.conditions))))
+        return neutral_page(name, tuple(str(number) for number in range(len(guard.conditions))))
 
     def _serve_metadata(self, name: NormalizedName, text: str, reply: Reply) -> None:
         if is_guard(name):
-            reply(Answer(200, _metadata_body(name, text, ())))
+            reply(Answer(200, neutral_metadata(name, text, ())))
             return
         try:
             version = Version(text)
@@ -319,7 +329,7 @@ class ViewSession:
         if release.problem in self.failures:
             return Answer(502)  # that nobody knows it now does not make the release unusable: no older one may replace it
         if release.body is None:
-            release.body = _metadata_body(project.name, str(release.version), self._needs(project.name, release))
+            release.body = neutral_metadata(project.name, str(release.version), self._needs(project.name, release))
         return Answer(200, release.body)
 
     def _needs(self, name: NormalizedName, release: ShownRelease) -> Iterable[Need]:
@@ -358,34 +368,4 @@ def _page_answer(project: ShownProject) -> Answer:
         return Answer(502)
     if isinstance(project.outcome, Absent) or not project.releases:
         return Answer(404)
-    return _page_of(project.name, project.spelled)
-
-
-def _page_of(name: NormalizedName, versions: Iterable[str]) -> Answer:
-    """Return a page that shows each version as one `py3-none-any` wheel without Requires-Python (PEP 691, 714)."""
-    files = ",".join(_neutral_file(name, version) for version in versions)
-    page = f'{{"meta":{{"api-version":"1.1"}},"name":"{name}","files":[{files}]}}'
-    return Answer(200, page.encode(), _JSON)
-
-
-def _neutral_file(name: NormalizedName, version: str) -> str:
-    """Return one file's JSON.
-
-    Normalized names and versions hold nothing that JSON escapes, and of what an address escapes only `+` and `!`. Every engine
-    demands a hash, and none will see the file that it would be of: archives are refused. But each file needs a hash of its
-    own: uv takes the metadata of one file for that of every other with the same hash.
-    """
-    filename = f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
-    url = f"../../files/{name}/{version}/{filename}".replace("+", "%2B").replace("!", "%21")
-    digest = hashlib.sha256(filename.encode()).hexdigest()
-    return f'{{"filename":"{filename}","url":"{url}","hashes":{{"sha256":"{digest}"}},"core-metadata":true}}'
-
-
-def _metadata_body(name: str, version: str, needs: Iterable[Need]) -> bytes:
-    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
-    listed = list(needs)
-    lines += [f"Provides-Extra: {extra}" for extra in sorted({need.extra for need in listed if need.extra is not None})]
-    for need in listed:
-        condition = f" ; extra == '{need.extra}'" if need.extra is not None else ""
-        lines.append(f"Requires-Dist: {need.requirement}{condition}")
-    return ("\n".join(lines) + "\n").encode()
+    return neutral_page(project.name, tuple(project.spelled))
