@@ -190,9 +190,9 @@ def test_without_a_working_tree_or_a_repository_nothing_is_set_up(tmp_path: Path
     assert made.run("stackc", "install-drivers") == Said(
         2,
         """\
-error[S725]: the repository has no working tree, in which git would show or merge a lock
+error[S474]: the repository has no working tree
 
-hint: run it in a clone that has one
+hint: run it in a clone that has one: a bare repository can only be read
 """,
     )
     shutil.rmtree(made.root / ".git")

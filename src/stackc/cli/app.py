@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from stackc import __version__
+from stackc.cli.git_commands import GIT_COMMANDS
 from stackc.cli.options import DEFAULT, present, with_findings_format, with_format, with_manifest, with_own_manifest
 
 __all__ = ["run", "stackc"]
@@ -184,36 +185,6 @@ def guard_command(paths: tuple[str, ...], manifest: Path | None, *, fix: bool, s
     click.get_current_context().exit(status)
 
 
-@stackc.command("install-hook", short_help="Check every commit, by a hook of plain git.")
-@with_manifest
-def install_hook_command(manifest: Path) -> None:
-    """Write a pre-commit hook for git that checks what is staged, as `stackc check` does, and refuses the commit otherwise.
-
-    It is written where git looks for it: in the repository, one for all of its worktrees, or where core.hooksPath says. A hook
-    that is there already is kept, and named, unless stackc wrote it. For the pre-commit framework there is
-    .pre-commit-hooks.yaml instead; see docs/ci.md.
-    """
-    from stackc.cli.install_hook import install_hook
-
-    click.echo(install_hook(manifest, environment=os.environ))
-
-
-@stackc.command("install-drivers", short_help="Let git show a lock in a diff pin by pin.")
-@with_manifest
-@click.option("--remove", is_flag=True, help="Take them away again; what is committed stays.")
-def install_drivers_command(manifest: Path, *, remove: bool) -> None:
-    """Set up, in this clone, how git shows what stackc generates: for git diff, git log -p, git show and the like.
-
-    A lock is shown with one line per pin (version, index, step, hash, and what asks for it), so that a change reads line by
-    line; the files that are rendered from it are folded to one line each. `git diff --no-textconv` shows all of it.
-
-    Written are this clone's own config and info/attributes, and the line for locks/** in .gitattributes where it is missing.
-    """
-    from stackc.cli.install_drivers import install_drivers
-
-    click.echo(install_drivers(manifest, remove=remove, environment=os.environ))
-
-
 @stackc.command("explain", short_help="Why this version, why not that one; what a code or a rule means.")
 @click.argument("word", metavar="NAME|NAME==VERSION|CODE|RULE")
 @with_own_manifest
@@ -367,6 +338,10 @@ def verify_command(
 
     asked = Asked(target=target, manifest=manifest, python=python, receipt=receipt, build_log=build_log, gpu=gpu)
     click.get_current_context().exit(verify(asked, as_json=as_json))
+
+
+for command in GIT_COMMANDS:
+    stackc.add_command(command)
 
 
 def run(arguments: list[str]) -> int:

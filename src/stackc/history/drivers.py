@@ -15,9 +15,8 @@ from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
-from stackc.errors import Finding, UsageError
 from stackc.files import write_file
-from stackc.history.repository import Repository
+from stackc.history.repository import Repository, working_tree
 
 __all__ = ["COMMITTED", "Change", "install", "remove"]
 
@@ -58,7 +57,7 @@ def install(repository: Repository, *, python: str) -> Change:
 
     Raises UsageError without a working tree or where git refuses, LockError where a file may not be written.
     """
-    root = _require_root(repository)
+    root = working_tree(repository)
     committed = _commit_attributes(repository, root)
     before = _configured(repository)
     for key, value in _settings(python).items():
@@ -75,7 +74,7 @@ def install(repository: Repository, *, python: str) -> Change:
 
 def remove(repository: Repository) -> Change:
     """Take the drivers away from this clone; what is committed stays. Raises as `install` does."""
-    _require_root(repository)
+    working_tree(repository)
     before, path = _configured(repository), _info(repository)
     rewritten = _rewrite(path, repository.project, "")
     if not _BLOCK.search(_text(path)):
@@ -165,15 +164,3 @@ def _info(repository: Repository) -> Path:
 
 def _git_path(repository: Repository, name: str) -> Path:
     return repository.folder / repository.ask("rev-parse", "--git-path", name).text
-
-
-def _require_root(repository: Repository) -> Path:
-    if repository.root is None:
-        raise UsageError(
-            Finding(
-                code="S725",
-                message="the repository has no working tree, in which git would show or merge a lock",
-                hint="run it in a clone that has one",
-            )
-        )
-    return repository.root

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from stackc.errors import Finding, UsageError
 
-__all__ = ["Answer", "Repository", "find_repository", "git_failed"]
+__all__ = ["Answer", "Repository", "find_repository", "git_failed", "working_tree"]
 
 _PLACES = (
     "GIT_DIR",
@@ -94,6 +94,19 @@ def find_repository(folder: Path, *, environment: Mapping[str, str]) -> Reposito
     missing = os.path.relpath(folder, there)
     project = PurePosixPath(prefix) / ("" if missing == "." else Path(missing).as_posix())
     return Repository(root=Path(top.text), project=project, folder=there, environment=own)
+
+
+def working_tree(repository: Repository) -> Path:
+    """Return the top of the working tree. Raises UsageError for a bare repository, which has none."""
+    if repository.root is None:
+        raise UsageError(
+            Finding(
+                code="S474",
+                message="the repository has no working tree",
+                hint="run it in a clone that has one: a bare repository can only be read",
+            )
+        )
+    return repository.root
 
 
 def git_failed(words: tuple[str, ...], answer: Answer) -> Finding:

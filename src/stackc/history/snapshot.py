@@ -80,12 +80,12 @@ def read_snapshot(repository: Repository, revision: Revision, *, manifest: str =
     )
 
 
-def read_folder(folder: Path, *, manifest: str = MANIFEST) -> Snapshot:
-    """Return the project as it lies in its folder. Raises OSError."""
+def read_folder(folder: Path, *, manifest: str = MANIFEST, packs_of: bytes | None = None) -> Snapshot:
+    """Return the project as it lies in its folder; `packs_of` is another manifest whose rule packs count. Raises OSError."""
     names = {path.relative_to(folder).as_posix() for top in (_LOCKS, _TEMPLATES) for path in (folder / top).rglob("*")}
     wanted = {manifest, *(name for name in names if _is_ours(name))}
     files = {name: (folder / name).read_bytes() for name in wanted if (folder / name).is_file()}
-    for pattern in _declared(files.get(manifest)).patterns:
+    for pattern in _declared(files.get(manifest) if packs_of is None else packs_of).patterns:
         files |= {pack.name: pack.path.read_bytes() for pack in matched_rules(pattern, folder=folder)}
     return Snapshot(revision=None, manifest=manifest, files=dict(sorted(files.items())))
 

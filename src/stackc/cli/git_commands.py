@@ -1,0 +1,63 @@
+"""The commands that have to do with git: its hook, its drivers, and what it keeps of a project's past."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from stackc.cli.options import with_manifest
+
+__all__ = ["GIT_COMMANDS"]
+
+
+@click.command("install-hook", short_help="Check every commit, by a hook of plain git.")
+@with_manifest
+def install_hook_command(manifest: Path) -> None:
+    """Write a pre-commit hook for git that checks what is staged, as `stackc check` does, and refuses the commit otherwise.
+
+    It is written where git looks for it: in the repository, one for all of its worktrees, or where core.hooksPath says. A hook
+    that is there already is kept, and named, unless stackc wrote it. For the pre-commit framework there is
+    .pre-commit-hooks.yaml instead; see docs/ci.md.
+    """
+    from stackc.cli.install_hook import install_hook
+
+    click.echo(install_hook(manifest, environment=os.environ))
+
+
+@click.command("install-drivers", short_help="Let git show a lock in a diff pin by pin.")
+@with_manifest
+@click.option("--remove", is_flag=True, help="Take them away again; what is committed stays.")
+def install_drivers_command(manifest: Path, *, remove: bool) -> None:
+    """Set up, in this clone, how git shows what stackc generates: for git diff, git log -p, git show and the like.
+
+    A lock is shown with one line per pin (version, index, step, hash, and what asks for it), so that a change reads line by
+    line; the files that are rendered from it are folded to one line each. `git diff --no-textconv` shows all of it.
+
+    Written are this clone's own config and info/attributes, and the line for locks/** in .gitattributes where it is missing.
+    """
+    from stackc.cli.install_drivers import install_drivers
+
+    click.echo(install_drivers(manifest, remove=remove, environment=os.environ))
+
+
+@click.command("restore", short_help="Bring the project back from a revision of git.")
+@click.argument("revision", metavar="REV")
+@with_manifest
+@click.option("--force", is_flag=True, help="Write over changes that no commit holds.")
+@click.option("--dry-run", is_flag=True, help="Tell what would change, and write nothing.")
+def restore_command(revision: str, manifest: Path, *, force: bool, dry_run: bool) -> None:
+    """Bring the manifest, its rule packs, the templates and all locks of REV back together: the way back when a build fails.
+
+    The locks are proved before anything is written, and all files are written or none is. Refused are a revision whose lock
+    does not prove, is not that of its manifest, was edited, or was written by a newer stackc; and, without --force, changes
+    of these files that no commit holds. What is not stackc's stays as it is, and so does git's index.
+    """
+    from stackc.cli.restore import restore_revision
+
+    restore_revision(revision, manifest=manifest, force=force, dry_run=dry_run, environment=os.environ)
+
+
+GIT_COMMANDS = (install_hook_command, install_drivers_command, restore_command)
+"""What `stackc` has of them."""

@@ -1,0 +1,92 @@
+"""`stackc restore`: brings the manifest, the locks and what belongs to them back from a revision, and tells what moved."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from stackc.cli.report import format_finding, safe
+from stackc.cli.summary import changes_between, listed, versions_of
+from stackc.cli.terminal import colored, columns
+from stackc.errors import Finding, LockError
+from stackc.files import recover, scratch_folder, scratch_parent
+from stackc.history.repository import find_repository, working_tree
+from stackc.history.restore import Restoration, plan_restoration, proved_locks, require_committed, restore
+from stackc.history.revision import Revision, find_revision
+from stackc.history.snapshot import read_snapshot
+from stackc.history.unpacked import of_the_project, open_snapshot
+from stackc.layout import lock_folder
+from stackc.lock.model import Lock
+from stackc.lock.stored import load_lock
+
+__all__ = ["restore_revision"]
+
+_LISTED = 20
+
+
+def restore_revision(name: str, *, manifest: Path, force: bool, dry_run: bool, environment: Mapping[str, str]) -> None:
+    """Bring a revision's project back, unless `dry_run`, and print what that changes.
+
+    Raises UsageError, ManifestError, CheckError and LockError; then no file has changed.
+    """
+    home = manifest.parent
+    repository = find_repository(home, environment=environment)
+    working_tree(repository)
+    revision = find_revision(repository, name)
+    snapshot = of_the_project(read_snapshot(repository, revision, manifest=manifest.name), home=home)
+    with scratch_folder(scratch_parent(environment.get("TMPDIR"))) as folder:
+        project = open_snapshot(snapshot, folder=folder, today=dt.datetime.now(dt.timezone.utc).date())
+        locks, warnings = proved_locks(project, snapshot)
+    recover(home / "locks")
+    restoration = plan_restoration(snapshot, folder=home)
+    if not force:
+        require_committed(repository, restoration)
+    before = {target: _lock(home, target) for target in locks}
+    if not dry_run:
+        restore(home, restoration)
+    _warn(warnings, environment)
+    for line in _told(restoration, revision, before, locks, dry_run=dry_run):
+        click.echo(line)
+
+
+def _told(
+    restoration: Restoration, revision: Revision, before: Mapping[str, Lock | None], locks: Mapping[str, Lock], *, dry_run: bool
+) -> Iterator[str]:
+    called = f"{safe(revision.name)} ({revision.short})"
+    if not restoration.names:
+        yield f"nothing to do: the project is that of {called}"
+        return
+    for target, lock in locks.items():
+        changes = changes_between(versions_of(before[target]), versions_of(lock))
+        moved = f"{len(changes)} version{'' if len(changes) == 1 else 's'} moved" if changes else "no version moved"
+        yield f"{target}: proved, {moved}"
+        yield from map(safe, listed(changes))
+    yield from _files("write", "written", tuple(restoration.written), dry_run=dry_run)
+    yield from _files("remove", "removed", restoration.removed, dry_run=dry_run)
+    yield f"dry run: nothing was written; it would bring {called} back" if dry_run else f"brought {called} back"
+
+
+def _files(verb: str, done: str, names: Sequence[str], *, dry_run: bool) -> Iterator[str]:
+    if names:
+        yield f"would {verb}:" if dry_run else f"{done}:"
+    yield from (f"  {safe(name)}" for name in names[:_LISTED])
+    if len(names) > _LISTED:
+        yield f"  and {len(names) - _LISTED} more"
+
+
+def _lock(home: Path, target: str) -> Lock | None:
+    """Return the lock that is there, None where there is none that can be read."""
+    try:
+        return load_lock(home / lock_folder(target), target)
+    except LockError:
+        return None
+
+
+def _warn(findings: Sequence[Finding], environment: Mapping[str, str]) -> None:
+    for finding in findings:
+        text = format_finding(finding, color=colored(sys.stderr, environment), width=columns(sys.stderr))
+        click.echo(f"{text}\n", err=True, color=True)
