@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from stackc import __version__
+from stackc.cli.diff_command import diff_command
 from stackc.cli.git_commands import GIT_COMMANDS
 from stackc.cli.options import DEFAULT, present, with_findings_format, with_format, with_manifest, with_own_manifest
 
@@ -30,7 +31,7 @@ def stackc() -> None:
     edit stack.toml   versions, indexes and install order of the components
     stackc compile    resolve, check by the compatibility matrix, prove,
                       and write locks/TARGET/
-    git diff locks/   review what moved, and commit it
+    stackc diff       review what moved and why, and commit it
     docker build -f locks/TARGET/Dockerfile .
     """  # noqa: D301 (\b is click's own mark)
 
@@ -340,7 +341,7 @@ def verify_command(
     click.get_current_context().exit(verify(asked, as_json=as_json))
 
 
-for command in GIT_COMMANDS:
+for command in (diff_command, *GIT_COMMANDS):
     stackc.add_command(command)
 
 

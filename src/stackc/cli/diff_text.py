@@ -11,6 +11,7 @@ from stackc.diff.words import (
     change_words,
     details,
     edit_words,
+    grouped,
     point_words,
     reason_words,
     sectioned,
@@ -34,6 +35,7 @@ _STYLES = {
 }
 _MARKS = {"replaced": "!", "downgraded": "↓", "relabelled": "~", "upgraded": "↑", "moved": "·", "added": "+", "removed": "-"}
 _HELD = "\xa0"  # no line ends with an arrow
+_BELOW = " " * 6
 _WIDEST_NAME = 32
 _WIDEST_CHANGE = 32
 
@@ -91,35 +93,36 @@ class _Writing:
 
     def _edits(self, edits: Sequence[Edit]) -> Iterator[str]:
         if edits:
-            yield self._paint("edited in the manifest", "title")
-        for edit in edits:
-            where = f"{safe(edit.place.file)}:{edit.place.line}" if edit.place.line else safe(edit.place.file)
-            yield from self._wrapped(f"  {where}  {edit_words(edit)}", 6)
+            yield self._paint("edited", "title")
+        for number, edit in enumerate(edits, start=1):
+            yield from self._wrapped(f"  [{number}] {edit_words(edit)}", 6)
 
     def _section(self, title: str, changes: Sequence[Change], diff: Diff) -> Iterator[str]:
         yield self._paint(title, "title")
         names = min(max(len(_name(change)) for change in changes), _WIDEST_NAME)
         versions = min(max(len(change_words(change.move)) for change in changes), _WIDEST_CHANGE)
-        for change in changes:
-            move = change.move
-            level = f"  {move.level}" if move.level else ""
-            head = f"  {_MARKS[move.kind]} {_name(change).ljust(names)}  {change_words(move).ljust(versions)}{level}"
-            extra = [*details(move), reason_words(change)]
-            yield from self._row(head, [part for part in extra if part], self._which(change.targets, diff), move.kind)
+        for reason, members in grouped(changes):
+            yield from self._wrapped(f"  {_of_several(reason)}:", 6) if reason else ()
+            for change in members:
+                move = change.move
+                level = f"  {move.level}" if move.level else ""
+                head = f"  {_MARKS[move.kind]} {_name(change).ljust(names)}  {change_words(move).ljust(versions)}{level}"
+                extra = [*details(move), "" if reason else reason_words(change)]
+                yield from self._row(head, [part for part in extra if part], self._which(change.targets, diff), move.kind)
 
     def _row(self, head: str, parts: Sequence[str], which: str, kind: str) -> Iterator[str]:
         """Yield a row on one line where it fits, else with what explains it below, indented."""
         head = f"{head}{which}".rstrip()
-        line = f"{head}  {'; '.join(parts)}".rstrip()
-        if len(line) <= self._width:
+        below = "; ".join(parts)
+        if len(line := f"{head}  {below}".rstrip()) <= self._width:
             yield self._marked(line, kind)
             return
         yield self._marked(head, kind)
-        for part in parts:
-            yield from self._wrapped(f"      {part}", 8)
+        for part in (below,) if len(below) + len(_BELOW) <= self._width else parts:
+            yield from self._wrapped(f"{_BELOW}{part}", len(_BELOW) + 2)
 
     def _legend(self, diff: Diff) -> Iterator[str]:
-        if any(change.reason is not None and change.reason.kind == "unforced" for change in diff.changes):
+        if any(change.reason.kind == "unforced" for change in diff.changes):
             yield from self._wrapped("unforced: the inputs allow another release, and nothing in them asks for it", 2)
 
     def _which(self, targets: Sequence[str], diff: Diff) -> str:
@@ -127,7 +130,7 @@ class _Writing:
         changed = [target.name for target in diff.targets if target.state == "changed"]
         if not self._several or list(targets) == changed:
             return ""
-        return f"  [{', '.join(map(shown_text, targets))}]"
+        return f"  in {', '.join(map(shown_text, targets))}"
 
     def _marked(self, line: str, kind: str) -> str:
         return f"  {self._paint(line[2], kind)}{line[3:]}" if self._color else line
@@ -143,6 +146,10 @@ class _Writing:
 
     def _paint(self, text: str, style: str) -> str:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self._color and text else text
+
+
+def _of_several(reason: str) -> str:
+    return f"{reason.removesuffix(' it')} these" if reason.endswith(" it") else reason
 
 
 def _name(change: Change) -> str:

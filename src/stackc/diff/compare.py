@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from stackc.diff.causes import Case
+from stackc.diff.couplings import couplings
+from stackc.diff.edits import edits_between, implied_edits
 from stackc.diff.headline import headline
-from stackc.diff.model import Change, Compared, Diff, End, Move, Note, Point, Reading, Reason, State
+from stackc.diff.model import Change, Compared, Diff, Edit, End, Move, Note, Point, Reading, Reason, State
 from stackc.diff.pins import moves_between, narrowed, pins_of
-from stackc.diff.reading import MISSING
+from stackc.diff.reading import MISSING, lines_of
+from stackc.diff.reasons import reasons
+from stackc.diff.risks import Risky, Watch, risks
+from stackc.errors import ManifestError, Place
+from stackc.lock.locked_target import lock_file
+from stackc.lock.requirements import parse_needs
 from stackc.matrix.facts import Facts
 
 __all__ = ["compare"]
@@ -20,53 +28,123 @@ class _Told(Struct, frozen=True, kw_only=True):
     """What one target has to tell."""
 
     target: Compared
-    headline: tuple[Point, ...]
-    moves: tuple[tuple[Move, Reason | None], ...]
+    headline: tuple[Point, ...] = ()
+    moves: tuple[tuple[Move, Reason], ...] = ()
+    couplings: tuple[str, ...] = ()
 
 
-def compare(base: End, head: End, *, facts: Facts) -> Diff:
-    """Return all that differs between two ends. Nothing is read but what they hold."""
+def compare(
+    base: End, head: End, *, facts: Facts, rules: Mapping[str, frozenset[str]] | None = None, watch: Watch | None = None
+) -> Diff:
+    """Return all that differs between two ends. Nothing is read but what they hold.
+
+    `rules` says which projects each rule of the matrix speaks of, to tell by what a rule was set off. Without a `watch`
+    no risks are told.
+    """
     names = list(dict.fromkeys((*head.locks, *base.locks)))
-    told = [_tell(name, base.locks.get(name, MISSING), head.locks.get(name, MISSING), facts) for name in names]
+    edits, notes = _edits(base, head)
+    asked = _Asked(base=base, head=head, facts=facts, rules=rules or {}, edits=edits)
+    told = [asked.tell(name) for name in names]
+    changes = tuple(sorted(_merged_changes(told, _components(base, head)), key=_weight))
     return Diff(
         base=base.label,
         head=head.label,
         targets=tuple(each.target for each in told),
-        notes=tuple(note for end in (base, head) for note in _notes(end)),
+        notes=(*notes, *(note for end in (base, head) for note in _notes(end))),
+        edits=edits,
         headline=tuple(_merged_points(told)),
-        changes=tuple(sorted(_merged_changes(told), key=_weight)),
+        couplings=tuple(dict.fromkeys(sentence for each in told for sentence in each.couplings)),
+        changes=changes,
+        risks=() if watch is None else risks(_risky(base, head, changes, facts), watch),
     )
 
 
-def _tell(name: str, base: Reading, head: Reading, facts: Facts) -> _Told:
-    before, after = base.lock, head.lock
-    partial = base.partial or head.partial
-    old, new = (narrowed(pins_of(lock)) if partial else pins_of(lock) for lock in (before, after))
-    moves = moves_between(old, new)
-    points = headline(before, after, facts=facts, partial=partial) if before and after else ()
-    return _Told(
-        target=Compared(
-            name=name,
-            state=_state(base, head, differs=bool(moves or points)),
-            before=None if before is None else len(before.packages),
-            after=None if after is None else len(after.packages),
-        ),
-        headline=points,
-        moves=tuple((move, None) for move in moves if before and after),
+def _risky(base: End, head: End, changes: Sequence[Change], facts: Facts) -> Risky:
+    old = {name: reading.lock for name, reading in base.locks.items() if reading.lock is not None}
+    new = {name: reading.lock for name, reading in head.locks.items() if reading.lock is not None}
+    settled = {pin.name for lock in old.values() for pin in pins_of(lock).values()}
+    pins = [(name, pin) for name, lock in new.items() for pin in pins_of(lock).values()]
+    return Risky(
+        changes=changes,
+        pairs=[(name, old[name], lock) for name, lock in new.items() if name in old],
+        introduced=[(name, pin) for name, pin in pins if pin.name not in settled],
+        settled=settled,
+        facts=facts,
+        at=_Lines(head).place,
     )
 
 
-def _state(base: Reading, head: Reading, *, differs: bool) -> State:
+class _Lines:
+    """Where the pins of an end stand in its locks, each text being searched once."""
+
+    def __init__(self, end: End) -> None:
+        self._end = end
+        self._found: dict[str, Mapping[tuple[str, str], int]] = {}
+
+    def place(self, target: str, part: str, name: str) -> Place:
+        reading = self._end.locks[target]
+        if target not in self._found:
+            self._found[target] = lines_of(reading.text)
+        return Place(file=reading.path or lock_file(target), line=self._found[target].get((part, name)), path=(part, name))
+
+
+class _Asked(Struct, frozen=True, kw_only=True):
+    """What is compared, and by which knowledge."""
+
+    base: End
+    head: End
+    facts: Facts
+    rules: Mapping[str, frozenset[str]]
+    edits: tuple[Edit, ...]
+
+    def tell(self, name: str) -> _Told:
+        base, head = self.base.locks.get(name, MISSING), self.head.locks.get(name, MISSING)
+        before, after = base.lock, head.lock
+        partial = base.partial or head.partial
+        old, new = (narrowed(pins_of(lock)) if partial else pins_of(lock) for lock in (before, after))
+        moves = {(move.part, move.name): move for move in moves_between(old, new)}
+        counts = [None if lock is None else len(lock.packages) for lock in (before, after)]
+        if before is None or after is None:
+            return _Told(target=Compared(name=name, state=_state(base, head), before=counts[0], after=counts[1]))
+        points = headline(before, after, facts=self.facts, partial=partial)
+        case = Case(before=before, after=after, moves=moves, edits=self.edits, rules=self.rules)
+        causes = {key: case.direct(move) for key, move in moves.items()}
+        why = reasons(case, causes)
+        return _Told(
+            target=Compared(name=name, state="changed" if moves or points else "same", before=counts[0], after=counts[1]),
+            headline=points,
+            moves=tuple((move, why[key]) for key, move in moves.items()),
+            couplings=couplings(case, causes),
+        )
+
+
+def _edits(base: End, head: End) -> tuple[tuple[Edit, ...], tuple[Note, ...]]:
+    """Return what was edited, by the manifests where there are two that are TOML, else by the locks; and what is wrong."""
+    notes: list[Note] = []
+    if base.manifest is not None and head.manifest is not None:
+        try:
+            return edits_between(base.manifest, head.manifest, file=head.file), ()
+        except ManifestError as error:
+            text = f"the edits are told by the locks, since {head.file} is not TOML at both ends"
+            notes.append(Note(end=head.label, target="", text=text, findings=error.findings))
+    pairs = ((base.locks.get(name, MISSING), reading) for name, reading in head.locks.items())
+    whole = [(old.lock, new.lock) for old, new in pairs if not (old.partial or new.partial)]
+    found = (edit for old, new in whole if old is not None and new is not None for edit in implied_edits(old, new))
+    return tuple(dict.fromkeys(found)), tuple(notes)
+
+
+def _state(base: Reading, head: Reading) -> State:
+    """Return what became of a lock that is not there, or cannot be read, at one end."""
     if (base.lock is None and base.findings) or (head.lock is None and head.findings):
         return "unreadable"
     if base.lock is None:
         return "same" if head.lock is None else "added"
-    if head.lock is None:
-        return "removed"
-    return "changed" if differs else "same"
+    return "removed"
 
 
 def _notes(end: End) -> Iterator[Note]:
+    for finding in end.refused:
+        yield Note(end=end.label, target="", text=f"{finding.message} ({finding.code})", findings=(finding,))
     for target, reading in end.locks.items():
         if reading.findings:
             how = "cannot be read" if reading.lock is None else "is compared as far as it can be read"
@@ -85,21 +163,27 @@ def _merged_points(told: Iterable[_Told]) -> Iterator[Point]:
         yield replace(point, targets=tuple(targets))
 
 
-def _merged_changes(told: Iterable[_Told]) -> Iterator[Change]:
+def _components(*ends: End) -> frozenset[str]:
+    """Return the projects that the manifest of either end names."""
+    locks = (reading.lock for end in ends for reading in end.locks.values() if reading.lock is not None)
+    return frozenset(need.project for lock in locks for need in parse_needs(root.requirement for root in lock.roots))
+
+
+def _merged_changes(told: Iterable[_Told], components: Container[str]) -> Iterator[Change]:
     found: dict[tuple[object, ...], list[tuple[str, Move]]] = {}
-    reasons: dict[tuple[object, ...], Reason | None] = {}
+    why: dict[tuple[object, ...], Reason] = {}
     for each in told:
         for move, reason in each.moves:
             key = _likeness(move, reason)
             found.setdefault(key, []).append((each.target.name, move))
-            reasons[key] = reason
+            why[key] = reason
     for key, moved in found.items():
-        yield Change(
-            targets=tuple(target for target, _move in moved), moves=tuple(move for _target, move in moved), reason=reasons[key]
-        )
+        targets, moves = zip(*moved, strict=True)
+        component = moves[0].part == "package" and moves[0].name in components
+        yield Change(targets=targets, moves=moves, reason=why[key], component=component)
 
 
-def _likeness(move: Move, reason: Reason | None) -> tuple[object, ...]:
+def _likeness(move: Move, reason: Reason) -> tuple[object, ...]:
     """Return what moves have in common that are told as one: all but their files, unless it is a file that moved."""
     if move.kind == "replaced":
         return (move, reason)
@@ -114,4 +198,4 @@ _LEVELS = ("epoch", "major", "minor", "patch", "pre", "post", "local", None)
 def _weight(change: Change) -> tuple[object, ...]:
     """Return what sorts changes by how much a reviewer has to look at them."""
     move = change.move
-    return (_KINDS.index(move.kind), _LEVELS.index(move.level), move.part, move.name, change.targets)
+    return (_KINDS.index(move.kind), not change.component, _LEVELS.index(move.level), move.part, move.name, change.targets)

@@ -80,18 +80,20 @@ def _weights(before: Lock, after: Lock) -> Iterator[Point]:
 
 
 def _delta(old: Size, new: Size) -> str:
-    """Return the difference with its sign, and how many files it leaves out."""
+    """Return the difference with its sign, and what it leaves out."""
     delta = new.known - old.known
-    sign = "+" if delta > 0 else ""
-    unknown = [f"{size.unknown} {which}" for size, which in ((old, "before"), (new, "after")) if size.unknown]
-    rest = f"; files of unknown size: {', '.join(unknown)}" if unknown else ""
-    return f"{sign}{spelled_size(delta)}{rest}"
+    rest = {name: size.rest for name, size in (("", new), ("before ", old)) if size.rest}
+    if old.rest == new.rest:
+        rest.pop("before ", None)
+    return "; ".join((f"{'+' if delta > 0 else ''}{spelled_size(delta)}", *(f"{when}{words}" for when, words in rest.items())))
 
 
 def _lost(lost: Lost) -> str:
-    if lost.why:
-        return f"lost for all {lost.total} files, since {lost.why} moved: {lost.size} to install again"
-    return f"lost from {lost.first} on, {lost.count} of {lost.total} files: {lost.size} to install again"
+    where = f"from {lost.first} on, {lost.count} of {lost.total} files"
+    where = f"for all {lost.total} files, since {lost.why} moved" if lost.why else where
+    comment = ", by a comment in the first" if lost.comment else ""
+    again = f"{'at least ' if lost.size.unknown else ''}{spelled_size(lost.size.known)} to install again"
+    return f"lost {where}{comment}: {again}"
 
 
 def _made_by(before: Lock, after: Lock) -> Iterator[Point]:

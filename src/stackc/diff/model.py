@@ -10,9 +10,11 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from stackc.errors import Finding, Place
+from stackc.layout import MANIFEST
 from stackc.lock.model import Lock, LockedFile
 
 __all__ = [
+    "Cause",
     "Change",
     "Compared",
     "Diff",
@@ -35,6 +37,9 @@ Kind = Literal["added", "removed", "upgraded", "downgraded", "relabelled", "repl
 """What a move is: `relabelled` changes the local version label alone, `replaced` the file or its hash under one version, and
 `moved` neither, but the index, the step or the extras."""
 
+Cause = Literal["edit", "rule", "window", "unforced"]
+"""What a reason begins with; `window` is a release that the moved moment of `exclude-newer` lets in or keeps out."""
+
 State = Literal["added", "removed", "changed", "same", "unreadable"]
 """What became of a target's lock; `unreadable` is one of which an end cannot be read at all."""
 
@@ -45,20 +50,28 @@ Level = Literal["epoch", "major", "minor", "patch", "pre", "post", "local"]
 class Reading(Struct, frozen=True, kw_only=True):
     """A lock as far as its text could be read, and what is wrong with the text; `lock` is None where nothing could be read.
 
-    `partial` says that only name, version, file and hash of its pins are to be compared.
+    `partial` says that only name, version, file and hash of its pins are to be compared. `path` is where the working tree has
+    the lock, whichever end it is of.
     """
 
     lock: Lock | None
     partial: bool = False
+    text: str = ""
+    path: str = ""
     findings: tuple[Finding, ...] = ()
 
 
 class End(Struct, frozen=True, kw_only=True):
-    """One end of a comparison: what people call it, the manifest's text where there is one, and its locks by target."""
+    """One end of a comparison: what people call it, its locks by target, and the manifest's text and name if there is one.
+
+    `refused` tells of what stood where a file of the project belongs and could not be read.
+    """
 
     label: str
     locks: Mapping[str, Reading]
     manifest: str | None = None
+    file: str = MANIFEST
+    refused: tuple[Finding, ...] = ()
 
 
 class Pin(Struct, frozen=True, kw_only=True):
@@ -121,32 +134,37 @@ class Edit(Struct, frozen=True, kw_only=True):
     """One key of the manifest whose value differs.
 
     `before` and `after` are as the file spells them, None where it lacks the key. `place` is in the head's manifest, or in the
-    base's for a key that was deleted.
+    base's for a key that was deleted; None where no manifest was at hand.
     """
 
     path: tuple[str | int, ...]
     before: str | None
     after: str | None
-    place: Place
-
-
-class Reason(Struct, frozen=True, kw_only=True):
-    """Why something moved: the steps from an edit to the move, in words, the edit first.
-
-    `kind` is that of the first step: an edit of the manifest, of the target, a rule, the moment of `exclude-newer`, or nothing.
-    """
-
-    kind: Literal["edit", "target", "rule", "window", "unforced", "unknown"]
-    steps: tuple[str, ...]
     place: Place | None = None
 
 
+class Reason(Struct, frozen=True, kw_only=True):
+    """Why something moved: how a first cause comes to the move, step by step, in words.
+
+    `edit` is the number of the first cause among the comparison's edits, counted from 1. Without one, `kind` says what it is: a
+    rule of the matrix, the moment of `exclude-newer`, or nothing that asks for it.
+    """
+
+    kind: Cause
+    steps: tuple[str, ...] = ()
+    edit: int | None = None
+
+
 class Change(Struct, frozen=True, kw_only=True):
-    """One move in one or more targets; `moves` has one entry per target, which differ in their files alone."""
+    """One move in one or more targets; `moves` has one entry per target, which differ in their files alone.
+
+    `component` says that the manifest names the project.
+    """
 
     targets: tuple[str, ...]
     moves: tuple[Move, ...]
-    reason: Reason | None = None
+    reason: Reason
+    component: bool = False
 
     @property
     def move(self) -> Move:

@@ -18,13 +18,14 @@ from stackc.errors import Finding, LockError, Place
 from stackc.lock.codec import decode, decode_leniently
 from stackc.lock.filename import parse_filename
 
-__all__ = ["MISSING", "read_lock"]
+__all__ = ["MISSING", "lines_of", "read_lock"]
 
 MISSING = Reading(lock=None)
 """The reading of a lock that is not there."""
 
 _ARRAYS = ("package", "tool")
 _HEADER = re.compile(r"\[\[(package|tool)\]\]\s*$")
+_PIN = re.compile(r'^\[\[(package|tool)\]\]\r?\nname = "([^"\n]*)"', re.MULTILINE)
 _OTHER_HEADER = re.compile(r"\[")
 _PAIR = re.compile(r'(name|version|index|file|sha256) = "([^"\\\n]*)"\s*$|(step|size) = ([0-9]{1,15})\s*$')
 
@@ -32,7 +33,7 @@ _PAIR = re.compile(r'(name|version|index|file|sha256) = "([^"\\\n]*)"\s*$|(step|
 def read_lock(text: str, *, file: str) -> Reading:
     """Return the lock that a text holds, as far as it does; `file` names it in findings."""
     try:
-        return Reading(lock=decode(text, file=file))
+        return Reading(lock=decode(text, file=file), text=text, path=file)
     except LockError as error:
         findings = error.findings
     whole = _parsed(text)
@@ -40,10 +41,20 @@ def read_lock(text: str, *, file: str) -> Reading:
     readable = {key: [row for row in _rows(values, key) if _is_pin(row)] for key in _ARRAYS}
     lost = sum(len(_rows(values, key)) - len(readable[key]) for key in _ARRAYS)
     if not any(readable.values()):
-        return Reading(lock=None, findings=findings)
+        return Reading(lock=None, findings=findings, text=text, path=file)
     unread = (_unread(lost, file),) if lost else ()
     lock = decode_leniently({**values, **_once(readable)}, file=file)
-    return Reading(lock=lock, partial=whole is None, findings=(*findings, *unread))
+    return Reading(lock=lock, partial=whole is None, findings=(*findings, *unread), text=text, path=file)
+
+
+def lines_of(text: str) -> Mapping[tuple[str, str], int]:
+    """Return the line at which each tool and package of a lock's text begins."""
+    found: dict[tuple[str, str], int] = {}
+    line, at = 1, 0
+    for header in _PIN.finditer(text):
+        line, at = line + text.count("\n", at, header.start()), header.start()
+        found.setdefault((header[1], header[2]), line)
+    return found
 
 
 def _parsed(text: str) -> Mapping[str, object] | None:

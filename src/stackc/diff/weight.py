@@ -8,40 +8,49 @@ from itertools import takewhile
 from msgspec import Struct
 
 from stackc.errors import RenderError
-from stackc.lock.model import Lock, LockedFile
+from stackc.lock.model import Lock, Package
+from stackc.manifest.shown import cut
 from stackc.render.layout import InstallFile, install_files
 
 __all__ = ["Lost", "Size", "download", "lost_cache", "spelled_size"]
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _STEP = 1000
+_MOST_NAMED = 3
 
 
 class Size(Struct, frozen=True):
-    """The bytes of files together, and of how many files nobody knows them."""
+    """The bytes of files together, and the projects of those whose size nobody knows."""
 
     known: int
-    unknown: int
+    unknown: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
-        """Return the size as people write it, with how many files it leaves out."""
-        rest = f" and {self.unknown} of unknown size" if self.unknown else ""
-        return f"{spelled_size(self.known)}{rest}"
+    @property
+    def rest(self) -> str:
+        """Return what the sum leaves out, in words; nothing where it is whole."""
+        if not self.unknown:
+            return ""
+        names = ", ".join(map(cut, self.unknown)) if len(self.unknown) <= _MOST_NAMED else f"{len(self.unknown)} files"
+        return f"not counting {names} of unknown size"
 
 
-class Lost(Struct, frozen=True):
-    """The install files that a build no longer takes from its cache, in their order: all from the first that differs on."""
+class Lost(Struct, frozen=True, kw_only=True):
+    """The install files that a build no longer takes from its cache, in their order: all from the first that differs on.
+
+    `comment` says that the first differs in its comments alone. `why` says what moved below all of them.
+    """
 
     first: str
     count: int
     total: int
     size: Size
+    comment: bool = False
     why: str | None = None
 
 
 def download(lock: Lock) -> Size:
     """Return what the files of a lock weigh, its tools included."""
-    return _size(package.file for package in (*lock.tools, *lock.packages))
+    return _size((*lock.tools, *lock.packages))
 
 
 def lost_cache(before: Lock, after: Lock) -> Lost | None:
@@ -52,11 +61,13 @@ def lost_cache(before: Lock, after: Lock) -> Lost | None:
         return None
     why = _below(before, after)
     kept = 0 if why else sum(1 for _ in takewhile(_same, zip(old, new, strict=False)))
-    rebuilt = new[kept:]
-    if not rebuilt and len(old) == len(new):
+    if kept == len(old) == len(new):
         return None
-    first = rebuilt[0].name if rebuilt else old[kept].name
-    return Lost(first, len(rebuilt), len(new), _size(package.file for file in rebuilt for package in file.packages), why)
+    rebuilt = new[kept:]
+    comment = not why and kept < min(len(old), len(new)) and _installed(old[kept]) == _installed(new[kept])
+    first = (rebuilt or old[kept:])[0].name
+    size = _size(package for file in rebuilt for package in file.packages)
+    return Lost(first=first, count=len(rebuilt), total=len(new), size=size, comment=comment, why=why)
 
 
 def spelled_size(number: int) -> str:
@@ -81,6 +92,10 @@ def _same(pair: Sequence[InstallFile]) -> bool:
     return (old.name, old.pins) == (new.name, new.pins)
 
 
-def _size(files: Iterable[LockedFile]) -> Size:
-    sizes = [file.size for file in files]
-    return Size(sum(size for size in sizes if size is not None), sizes.count(None))
+def _installed(file: InstallFile) -> tuple[str, list[tuple[str, str]]]:
+    return file.name, [(pin.requirement, pin.sha256) for pin in file.pins]
+
+
+def _size(packages: Iterable[Package]) -> Size:
+    weighed = [(package.name, package.file.size) for package in packages]
+    return Size(sum(size or 0 for _name, size in weighed), tuple(name for name, size in weighed if size is None))

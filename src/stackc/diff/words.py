@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from stackc.diff.model import Change, Compared, Diff, Edit, Kind, Move, Pin, Point
+from stackc.diff.model import Cause, Change, Compared, Diff, Edit, Kind, Move, Pin, Point
 from stackc.manifest.shown import cut, escaped
 
 __all__ = [
     "SECTIONS",
     "change_words",
     "details",
+    "edit_key",
     "edit_words",
+    "grouped",
+    "kind_words",
     "point_words",
     "reason_words",
     "sectioned",
@@ -32,6 +35,7 @@ SECTIONS: tuple[tuple[Kind, str], ...] = (
 """The kinds of moves in the order in which a reviewer has to look at them, and what their sections are called."""
 
 _DIGITS = 12
+_FAMILY = 3
 _VISIBLE = {"index", "step", "extras"}
 
 
@@ -46,6 +50,22 @@ def sectioned(changes: Sequence[Change]) -> Iterator[tuple[str, tuple[Change, ..
         found = tuple(change for change in changes if change.move.kind == kind)
         if found:
             yield title, found
+
+
+def grouped(changes: Sequence[Change]) -> Iterator[tuple[str, tuple[Change, ...]]]:
+    """Yield changes with the reason to head them: nothing for those that tell their own, which come first.
+
+    Where one sentence is the reason of several projects that the manifest does not name, it is told once.
+    """
+    alike: dict[str, list[Change]] = {}
+    for change in changes:
+        if not change.component and change.reason.steps:
+            alike.setdefault(reason_words(change), []).append(change)
+    families = {words: tuple(found) for words, found in alike.items() if len(found) >= _FAMILY}
+    told = {id(change) for found in families.values() for change in found}
+    alone = tuple(change for change in changes if id(change) not in told)
+    yield from (("", alone),) if alone else ()
+    yield from families.items()
 
 
 def change_words(move: Move) -> str:
@@ -87,27 +107,43 @@ def _bare(step: str) -> str:
 
 
 def reason_words(change: Change) -> str:
-    """Return why something moved, the edit first; nothing where nobody knows."""
-    return "" if change.reason is None else " → ".join(map(escaped, change.reason.steps))
+    """Return why something moved, the number of the edit first."""
+    reason = change.reason
+    first = f"[{reason.edit}]" if reason.edit is not None else _FIRST[reason.kind]
+    words = ", ".join(map(escaped, reason.steps))
+    first = f"{first}:" if words and reason.kind in {"window", "unforced"} and reason.edit is None else first
+    return " ".join(part for part in (first, words) if part)
+
+
+_FIRST: dict[Cause, str] = {"edit": "", "rule": "", "window": "exclude-newer", "unforced": "unforced"}
 
 
 def point_words(point: Point) -> str:
     """Return what a point says: `12.4 → 12.6`, its note behind it."""
     if point.before is None and point.after is None:
-        return shown_text(point.note or "")
+        return escaped(point.note or "")
     ends = " → ".join(shown_text(end) if end is not None else "none" for end in (point.before, point.after))
     return f"{ends} ({escaped(point.note)})" if point.note else ends
 
 
+def edit_key(edit: Edit) -> str:
+    """Return what was edited, and where that stands: `stack.toml:10 components.numpy.version`."""
+    place = edit.place
+    where = f"{shown_text(place.file)}:{place.line} " if place is not None and place.line is not None else ""
+    return where + ".".join(shown_text(str(part)) for part in edit.path)
+
+
 def edit_words(edit: Edit) -> str:
-    """Return an edit as `components.numpy.version  ">=1.26" → ">=1.26,<3"`."""
-    key = ".".join(shown_text(str(part)) for part in edit.path)
-    match edit.before, edit.after:
-        case None, str(after):
-            return f"{key}  added: {shown_text(after)}"
-        case str(before), None:
-            return f"{key}  removed: {shown_text(before)}"
-    return f"{key}  {shown_text(str(edit.before))} → {shown_text(str(edit.after))}"
+    """Return an edit as `stack.toml:10 components.numpy.version: ">=1.26" → ">=1.26,<3"`."""
+    before, after = (shown_text(end) if end is not None else None for end in (edit.before, edit.after))
+    if before is None or after is None:
+        return f"{edit_key(edit)}: {after if before is None else before} {'added' if before is None else 'removed'}"
+    return f"{edit_key(edit)}: {before} → {after}"
+
+
+def kind_words(move: Move) -> str:
+    """Return what a move is in a word or two, such as `upgraded, minor`."""
+    return f"{_WORDS[move.kind]}, {move.level}" if move.level else _WORDS[move.kind]
 
 
 def state_words(target: Compared) -> str:
@@ -131,6 +167,15 @@ def tally(diff: Diff) -> str:
     return ", ".join(parts) or "no pin moved"
 
 
+_WORDS: dict[Kind, str] = {
+    "replaced": "**another file or hash**",
+    "downgraded": "**downgraded**",
+    "relabelled": "another build",
+    "upgraded": "upgraded",
+    "moved": "moved",
+    "added": "added",
+    "removed": "removed",
+}
 _SHORT: dict[Kind, str] = {
     "replaced": "with another file or hash",
     "downgraded": "downgraded",

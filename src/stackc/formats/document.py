@@ -9,7 +9,7 @@ from stackc.errors import Finding, Place, Repair
 from stackc.formats.report import Report
 from stackc.manifest.shown import escaped
 
-__all__ = ["VERSION", "as_json"]
+__all__ = ["VERSION", "as_json", "finding_value", "said"]
 
 VERSION = 1
 """The version of the document: higher where a reader of this one could misread it."""
@@ -24,17 +24,22 @@ def as_json(report: Report) -> str:
         "errors": len(report.of("error")),
         "warnings": len(report.of("warning")),
         "summary": list(report.summary),
-        "findings": [_finding(finding, report) for finding in report.ordered],
+        "findings": [finding_value(finding, title=_title(finding, report)) for finding in report.ordered],
     }
     return f"{json.dumps(document, indent=2)}\n"
 
 
-def _finding(finding: Finding, report: Report) -> dict[str, object]:
+def _title(finding: Finding, report: Report) -> str | None:
     explained = report.explained.get(finding.code)
-    return _said(
+    return explained.title if explained is not None else None
+
+
+def finding_value(finding: Finding, *, title: str | None) -> dict[str, object]:
+    """Return a finding as JSON has it; `title` is what its code means."""
+    return said(
         code=finding.code,
         severity=finding.severity,
-        title=explained.title if explained is not None else None,
+        title=title,
         message=finding.message,
         places=[_place(place) for place in finding.places],
         wanted=finding.wanted,
@@ -46,14 +51,14 @@ def _finding(finding: Finding, report: Report) -> dict[str, object]:
 
 
 def _place(place: Place) -> dict[str, object]:
-    return _said(file=place.file, line=place.line, column=place.column, path=list(place.path), source=place.source)
+    return said(file=place.file, line=place.line, column=place.column, path=list(place.path), source=place.source)
 
 
 def _repair(repair: Repair) -> dict[str, object]:
-    return _said(what=repair.what, old=repair.old, new=repair.new, gives=repair.gives)
+    return said(what=repair.what, old=repair.old, new=repair.new, gives=repair.gives)
 
 
-def _said(**values: object) -> dict[str, object]:
+def said(**values: object) -> dict[str, object]:
     """Return what is there: neither None nor an empty list. Text is escaped as a terminal would show it."""
     there: Mapping[str, object] = {key: value for key, value in values.items() if value is not None and value != []}
     return {key: _printable(value) for key, value in there.items()}

@@ -25,7 +25,7 @@ def codes(reading: Reading) -> list[str]:
 
 
 def test_a_good_lock_is_read_whole() -> None:
-    assert read_lock(TEXT, file=FILE) == Reading(lock=LOCK)
+    assert read_lock(TEXT, file=FILE) == Reading(lock=LOCK, text=TEXT, path=FILE)
 
 
 def test_a_lock_that_was_edited_by_hand_is_read_as_it_stands_and_said_so() -> None:

@@ -1,0 +1,167 @@
+"""The two ends that `stackc diff` was asked for: revisions of git, the working tree, folders or files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from stackc.diff.model import End, Reading
+from stackc.diff.reading import read_lock
+from stackc.errors import Finding, Place, UsageError
+from stackc.history.repository import Repository, find_repository
+from stackc.history.revision import Revision, find_revision, is_revision, merge_base
+from stackc.history.snapshot import Snapshot, read_folder, read_snapshot
+from stackc.layout import LOCK, lock_folder
+
+__all__ = ["Asked", "both_ends"]
+
+WORKING_TREE = "working tree"
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """What the command line says: the ends as they were named, the manifest, and the targets, all of them if none is named."""
+
+    base: str | None
+    head: str | None
+    manifest: Path
+    targets: tuple[str, ...] = ()
+
+
+def both_ends(asked: Asked, *, environment: Mapping[str, str]) -> tuple[End, End]:
+    """Return base and head; without a name they are the point where the branch left the default one, and the working tree.
+
+    A name that is both a revision and a path is taken for the revision; `./NAME` is always the path. Raises UsageError.
+    """
+    reader = _Reader(asked.manifest, environment)
+    base, head = asked.base, asked.head
+    if base is not None and head is None and _is_range(base):
+        base, _, head = base.partition("..")
+    ends = (reader.branched_off() if base is None else reader.end(base), reader.working() if head is None else reader.end(head))
+    return _chosen(_paired(*ends), asked.targets)
+
+
+def _is_range(name: str) -> bool:
+    """Say whether a name is `BASE..HEAD`, as git takes it."""
+    base, dots, head = name.partition("..")
+    return bool(base and dots and head) and not head.startswith((".", "/")) and not Path(name).exists()
+
+
+class _Reader:
+    """Reads ends of one project; git is asked when an end is first looked for in it."""
+
+    def __init__(self, manifest: Path, environment: Mapping[str, str]) -> None:
+        self._manifest = manifest
+        self._environment = environment
+        self._found: Repository | None = None
+
+    def branched_off(self) -> End:
+        return self._at(merge_base(self._repository()))
+
+    def working(self) -> End:
+        return _of_snapshot(self._read(self._manifest.parent), WORKING_TREE, folder=self._manifest.parent)
+
+    def end(self, name: str) -> End:
+        path = Path(name)
+        if path.exists() and not self._is_revision(name):
+            return self._path(path)
+        return self._at(find_revision(self._repository(), name))
+
+    def _repository(self) -> Repository:
+        self._found = self._found or find_repository(self._manifest.parent, environment=self._environment)
+        return self._found
+
+    def _is_revision(self, name: str) -> bool:
+        try:
+            return is_revision(self._repository(), name)
+        except UsageError:
+            return False  # outside a repository all names are paths
+
+    def _at(self, revision: Revision) -> End:
+        snapshot = read_snapshot(self._repository(), revision, manifest=self._manifest.name)
+        label = revision.name if revision.commit.startswith(revision.name) else f"{revision.name} ({revision.short})"
+        return _of_snapshot(snapshot, label, folder=self._manifest.parent)
+
+    def _path(self, path: Path) -> End:
+        if path.is_file():
+            return _of_file(path, label=str(path))
+        if (path / LOCK).is_file():
+            return _of_file(path / LOCK, label=str(path))
+        return _of_snapshot(self._read(path), str(path), folder=path)
+
+    def _read(self, folder: Path) -> Snapshot:
+        try:
+            return read_folder(folder, manifest=self._manifest.name)
+        except OSError as error:
+            raise UsageError(_unreadable(Path(error.filename or folder), error)) from error
+
+
+def _of_snapshot(snapshot: Snapshot, label: str, *, folder: Path) -> End:
+    locks = {}
+    for name in snapshot.targets:
+        reading = _reading(snapshot.lock(name) or b"", file=snapshot.called(_lock_path(name)))
+        locks[name] = replace(reading, path=(folder / _lock_path(name)).as_posix())
+    body = snapshot.files.get(snapshot.manifest)
+    return End(
+        label=label,
+        locks=locks,
+        manifest=None if body is None else body.decode("utf-8", "replace"),
+        file=(folder / snapshot.manifest).as_posix(),
+        refused=snapshot.refused,
+    )
+
+
+def _lock_path(target: str) -> str:
+    return f"{lock_folder(target)}/{LOCK}"
+
+
+def _of_file(path: Path, *, label: str) -> End:
+    try:
+        reading = _reading(path.read_bytes(), file=str(path))
+    except OSError as error:
+        raise UsageError(_unreadable(path, error)) from error
+    name = reading.lock.target.name if reading.lock is not None else ""
+    return End(label=label, locks={name or path.parent.name: reading})
+
+
+def _reading(body: bytes, *, file: str) -> Reading:
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        finding = Finding(code="S450", message="the lock cannot be read: it is not UTF-8", places=(Place(file=file),))
+        return Reading(lock=None, findings=(finding,))
+    return read_lock(text, file=file)
+
+
+def _paired(base: End, head: End) -> tuple[End, End]:
+    """Return ends of which two that are single files are of one target, that of the head."""
+    single = len(base.locks) == len(head.locks) == 1 and base.manifest is head.manifest is None
+    if single:
+        (reading,), (name,) = base.locks.values(), head.locks
+        base = End(label=base.label, locks={name: reading})
+    return base, head
+
+
+def _chosen(ends: tuple[End, End], targets: tuple[str, ...]) -> tuple[End, End]:
+    """Return the ends with the named targets alone. Raises UsageError for one that neither end has."""
+    known = {name for end in ends for name in end.locks}
+    unknown = [name for name in targets if name not in known]
+    if unknown:
+        there = ", ".join(f"`{name}`" for name in sorted(known)) or "none"
+        raise UsageError(
+            Finding(code="S002", message=f"there is no target `{name}`", hint=f"the locks that are compared: {there}")
+            for name in unknown
+        )
+    base, head = (replace(end, locks={n: r for n, r in end.locks.items() if not targets or n in targets}) for end in ends)
+    return base, head
+
+
+def _unreadable(path: Path, error: OSError) -> Finding:
+    reason = (error.strerror or type(error).__name__).lower()
+    return Finding(
+        code="S813",
+        message=f"`{path}` cannot be read: {reason}",
+        hint="name a revision of git, a lock, or a folder that holds one",
+    )
