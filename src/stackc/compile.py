@@ -15,6 +15,7 @@ from packaging.version import Version
 
 from stackc.errors import BugError, Finding, IncompatibleError, LockError, NoSolutionError, StackcError, joined
 from stackc.layout import LOCK, lock_folder
+from stackc.least_change import Freed, freed_from, least_change, opening
 from stackc.lock.model import Engine, Lock, Package
 from stackc.lock.routing import index_of
 from stackc.manifest.model import Component, Manifest
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from stackc.fallback import Listings
     from stackc.lockset import LockSet
 
-__all__ = ["Compiled", "Options", "compile_targets", "plan_target"]
+__all__ = ["Compiled", "Options", "Upgrade", "compile_targets", "plan_target"]
 
 How = Literal["current", "rendered", "resolved"]
 Part = TypeVar("Part")
@@ -55,17 +56,37 @@ class Compiled(Struct, frozen=True, kw_only=True):
     warnings: tuple[Finding, ...]
 
 
-class Options(Struct, frozen=True, kw_only=True):
-    """How to compile: `upgrade` forgets the old pins, `dry_run` writes nothing."""
+class Upgrade(Struct, frozen=True, kw_only=True):
+    """Which old pins are forgotten: all, those of some projects, or none."""
 
-    upgrade: bool = False
+    everything: bool = False
+    names: frozenset[NormalizedName] = frozenset()
+
+    def pins(self, previous: Lock | None) -> dict[NormalizedName, Version]:
+        """Return the old pins that are still preferred, those of the tools included."""
+        locked: tuple[Package, ...] = (*previous.tools, *previous.packages) if previous and not self.everything else ()
+        return {package.name: package.version for package in locked if package.name not in self.names}
+
+    def concerns(self, previous: Lock) -> bool:
+        """Say whether a pin of this lock is to be forgotten."""
+        return self.everything or any(package.name in self.names for package in (*previous.tools, *previous.packages))
+
+
+_NO_UPGRADE = Upgrade()
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """How to compile; `dry_run` writes nothing."""
+
+    upgrade: Upgrade = _NO_UPGRADE
     dry_run: bool = False
 
 
 class _Prepared(Struct, frozen=True, kw_only=True):
     """One target before any index is asked.
 
-    `current` is its lock, if there is nothing to do, and `kept` is one made of the old pins, if these are enough.
+    `current` is its lock, if there is nothing to do, and `kept` is one made of the old pins, if these are enough. `freed` is
+    what is to move to its newest version.
     """
 
     name: str
@@ -75,6 +96,7 @@ class _Prepared(Struct, frozen=True, kw_only=True):
     warnings: tuple[Finding, ...]
     current: Lock | None
     kept: LockSet | None
+    freed: Freed
 
 
 class _Made(Struct, frozen=True, kw_only=True):
@@ -134,12 +156,13 @@ class _Run:
         project, workshop, progress = self._project, self._workshop, self._progress(name)
         folder = project.folder / lock_folder(name)
         previous = _previous(folder, name, progress)
-        used = None if self._options.upgrade else previous
+        upgrade = self._options.upgrade
+        used = None if previous is None or upgrade.concerns(previous) else previous
         target = resolve_target(project.manifest.targets[name], facts=project.facts, places=project.manifest.places)
         try:
-            plan, warnings = plan_target(project, target, previous=used)
+            plan, warnings = plan_target(project, target, previous=previous, upgrade=upgrade)
         except IncompatibleError as error:
-            raise IncompatibleError(self._repaired(error.findings, target, used, progress)) from None
+            raise IncompatibleError(self._repaired(error.findings, target, previous, progress)) from None
         current = used if used is not None and is_current(folder, project.digests) else None
         return _Prepared(
             name=name,
@@ -149,6 +172,7 @@ class _Run:
             warnings=warnings,
             current=current,
             kept=None if used is None or current is not None else _kept(used, project, plan, workshop),
+            freed=freed_from(previous, upgrade.names),
         )
 
     def _repaired(
@@ -158,8 +182,9 @@ class _Run:
         from stackc.conflict.explain import with_repairs
 
         if found not in self._refused:
+            pins = self._options.upgrade.pins(previous)
             self._refused[found] = with_repairs(
-                found, self._project, target, workshop=self._workshop, progress=progress, preferences=_pins(previous)
+                found, self._project, target, workshop=self._workshop, progress=progress, preferences=pins
             )
         return self._refused[found]
 
@@ -181,7 +206,9 @@ class _Run:
         with ExitStack() as stack:
             client = stack.enter_context(IndexClient(workshop.cache, workshop.settings, exclude_newer=cutoff))
             resolvers = [
-                stack.enter_context(Resolver(each.plan, workshop, self._progress(each.name), client=client))
+                stack.enter_context(
+                    Resolver(opening(each.plan, each.freed), workshop, self._progress(each.name), client=client)
+                )
                 for each in prepared
             ]
             outcomes = resolve_all(resolvers, client=client, meanwhile=_meanwhile(project, workshop))
@@ -196,10 +223,11 @@ class _Run:
         """Return the lock of an outcome that is a solution. Raises NoSolutionError with the reasons where it is none."""
         if isinstance(outcome, StackcError):
             raise outcome
+        progress = self._progress(prepared.name)
+        outcome = least_change(outcome, prepared.plan, resolver=resolver, freed=prepared.freed, progress=progress)
         if isinstance(outcome, Conflict):
             from stackc.conflict.explain import explain_conflict
 
-            progress = self._progress(prepared.name)
             told = explain_conflict(
                 outcome, resolver=resolver, project=self._project, workshop=self._workshop, progress=progress
             )
@@ -268,7 +296,9 @@ def _previous(folder: Path, target: str, progress: Progress) -> Lock | None:
 _NEWER = {"S403", "S525"}
 
 
-def plan_target(project: Project, target: Target, *, previous: Lock | None) -> tuple[Plan, tuple[Finding, ...]]:
+def plan_target(
+    project: Project, target: Target, *, previous: Lock | None, upgrade: Upgrade = _NO_UPGRADE
+) -> tuple[Plan, tuple[Finding, ...]]:
     """Return the plan for a target and the matrix's warnings. Raises ManifestError and IncompatibleError."""
     manifest = project.manifest
     components = fill_partners(manifest.components_for(target.name), facts=project.facts, places=manifest.places)
@@ -288,14 +318,9 @@ def plan_target(project: Project, target: Target, *, previous: Lock | None) -> t
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
         raise IncompatibleError(errors)
-    preferences = _pins(previous)
+    preferences = upgrade.pins(previous)
     plan = make_plan(manifest, target=target, components=components, matrix=project.matrix, preferences=preferences)
     return plan, findings
-
-
-def _pins(previous: Lock | None) -> dict[NormalizedName, Version]:
-    locked: tuple[Package, ...] = (*previous.tools, *previous.packages) if previous else ()
-    return {package.name: package.version for package in locked}
 
 
 def _torch_label(manifest: Manifest, components: Sequence[Component]) -> str | None:

@@ -23,8 +23,9 @@ __all__ = ["Plan", "make_plan", "root_of", "routes_of"]
 class Plan(Struct, frozen=True, kw_only=True):
     """What is to be resolved for one target.
 
-    `own_indexes` are the indexes that components name for themselves; `preferences` are the pins of the previous lock; `tools`
-    are the requirements for pip and the build tools, which are chosen apart from the rest.
+    `own_indexes` are the indexes that components name for themselves; `preferences` are the pins of the previous lock; `held`
+    are releases beside which none of the same project is to be seen; `tools` are the requirements for pip and the build tools,
+    which are chosen apart from the rest. `foremost` are projects that the engine is to think of first.
     """
 
     target: Target
@@ -39,14 +40,18 @@ class Plan(Struct, frozen=True, kw_only=True):
     sdists: tuple[NormalizedName, ...]
     preferences: Mapping[NormalizedName, Version]
     tools: tuple[str, ...]
+    held: Mapping[NormalizedName, Version] = {}
+    foremost: frozenset[NormalizedName] = frozenset()
 
     def index_of(self, project: NormalizedName) -> str:
         """Return the name of the one index that a project is looked up on."""
         return index_of(project, own=self.own_indexes, routes=self.routes) or self.default_index
 
     def requirements(self) -> tuple[str, ...]:
-        """Return the lines that the engine is given, in one stable order."""
-        return tuple(root.requirement for root in self.roots)
+        """Return the lines that the engine is given, in one stable order: it chooses versions in about this order."""
+        lines = {component.name: root.requirement for component, root in zip(self.components, self.roots, strict=True)}
+        first = [lines.pop(name, str(name)) for name in sorted(self.foremost)]
+        return (*first, *lines.values())
 
     def exact_pins(self) -> frozenset[tuple[NormalizedName, Version]]:
         """Return the releases that the manifest itself pins exactly: these alone may be yanked (PEP 592)."""

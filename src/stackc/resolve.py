@@ -178,7 +178,11 @@ class Resolver:
 
     def found(self, answer: Solved | Unsolvable) -> Resolution | Conflict:
         """Return an answer with all that the view knows of it. Raises UpstreamError and NoSolutionError."""
-        return self._resolution(answer) if isinstance(answer, Solved) else Conflict(answer.text, self.session, self._plan.rules)
+        if not isinstance(answer, Solved):
+            return Conflict(answer.text, self.session, self._plan.rules)
+        found = self.resolution(self._plan, _pins(answer))
+        self._tell_left_out({**found.pins, **found.tools})
+        return found
 
     def wait_for(self, names: tuple[NormalizedName, ...]) -> None:
         """Work until the pages of these projects have come."""
@@ -260,12 +264,14 @@ class Resolver:
             if failed.intersection(component.name for component in self._plan.components):
                 raise UpstreamError.of(self.session.failures)
 
-    def _resolution(self, answer: Solved) -> Resolution:
-        pins = _pins(answer)
+    def resolution(self, plan: Plan, pins: Mapping[NormalizedName, Version]) -> Resolution:
+        """Return what is to be locked of pins that the engine found, with the tools of a plan. Raises UpstreamError."""
+        if plan is not self._plan:
+            self._plan = plan
+            self.session.show(plan)
         self._complete(pins)
         tools = {name: self._newest(name, requirement, pins) for name, requirement in self._tool_requirements()}
         self._complete(tools)
-        self._tell_left_out({**pins, **tools})
         return Resolution(pins=pins, tools=tools, projects=self.session.projects)
 
     def _tell_left_out(self, pins: Mapping[NormalizedName, Version]) -> None:

@@ -16,7 +16,7 @@ from stackc.cli.report import format_finding, safe
 from stackc.cli.summary import summarize_all
 from stackc.cli.terminal import ProgressLine, colored, columns
 from stackc.cli.workshop import open_workshop
-from stackc.compile import Options
+from stackc.compile import Options, Upgrade
 from stackc.compile import compile_targets as compile_all
 from stackc.errors import Finding
 from stackc.files import recover, write_file
@@ -47,7 +47,7 @@ def compile_targets(
     _warn(project.findings, environment)
     names = chosen_targets(project.manifest, targets)
     recover(project.folder / "locks")
-    options = Options(upgrade=upgrade, dry_run=dry_run)
+    options = Options(upgrade=Upgrade(everything=upgrade), dry_run=dry_run)
     before = _generated(project, names)
     began, line = time.monotonic(), ProgressLine()
     with open_workshop(project.manifest, engine=engine, offline=offline, environment=environment) as workshop:

@@ -26,13 +26,14 @@ _MANIFEST = "stack.toml"
 _FIRST_BURST = 4
 _LARGEST_BURST = 32
 _MOST_STEPS_BACK = 400
+_MOST_VISITS = 400
 
 
 class _Project(Struct):
     """What the crawl knows of one project.
 
     `bounds` are by requirer; `tried` are picks that did not fit; `served` remembers for which bounds some release fits;
-    `burst` is how many releases the next step back wants.
+    `burst` is how many releases the next step back wants; `visits` counts how often a release was to be picked.
     """
 
     depth: int
@@ -45,6 +46,7 @@ class _Project(Struct):
     tried: set[Version] = field(default_factory=set)
     served: dict[str, bool] = field(default_factory=dict)
     burst: int = _FIRST_BURST
+    visits: int = 0
 
 
 class Crawl:
@@ -54,6 +56,7 @@ class Crawl:
         self._preferences = preferences
         self._projects: dict[NormalizedName, _Project] = {}
         self._steps_back = 0
+        self._unsettled: dict[NormalizedName, None] = {}
         self.wanted_pages: deque[NormalizedName] = deque()
         self.wanted_releases: deque[tuple[NormalizedName, Version]] = deque()
 
@@ -63,14 +66,15 @@ class Crawl:
             self._require(_MANIFEST, need, depth=0)
         for name in self._preferences:
             self._project(name, depth=1)
+        self._settle()
 
     def page_came(self, name: NormalizedName, versions: Sequence[Version]) -> None:
         """Take note of the releases that the view shows of a project, the newest first."""
         project = self._project(name, depth=1)
         project.versions = versions
         project.served.clear()
-        if project.bounds:
-            self._pick(name, project)
+        self._unsettled[name] = None
+        self._settle()
 
     def metadata_came(self, name: NormalizedName, version: Version, neutral: Neutral) -> None:
         """Take note of what a release requires; it is followed if the release is the one picked."""
@@ -78,6 +82,17 @@ class Crawl:
         project.known[version] = neutral
         if project.picked == version:
             self._follow(name, project)
+            self._settle()
+
+    def _settle(self) -> None:
+        """Pick releases until nothing is left that could change a pick. One at a time, however projects hang together."""
+        while self._unsettled:
+            name = next(iter(self._unsettled))
+            del self._unsettled[name]
+            project = self._projects[name]
+            if project.bounds and project.versions is not None and project.visits < _MOST_VISITS:
+                project.visits += 1  # releases that require each other may have two minds for ever
+                self._pick(name, project)
 
     def _project(self, name: NormalizedName, *, depth: int) -> _Project:
         if name not in self._projects:
@@ -88,13 +103,10 @@ class Crawl:
     def _require(self, source: str, need: Need, *, depth: int) -> None:
         project = self._project(need.name, depth=depth)
         bound = need.specifier
-        news = project.bounds.get(source) != bound
-        project.bounds[source] = bound
-        if not project.extras.issuperset(need.extras):
+        if project.bounds.get(source) != bound or not project.extras.issuperset(need.extras):
+            project.bounds[source] = bound
             project.extras.update(need.extras)
-            self._follow(need.name, project)
-        if news and project.versions is not None:
-            self._pick(need.name, project)
+            self._unsettled[need.name] = None
 
     def _pick(self, name: NormalizedName, project: _Project) -> None:
         picked = next(self._fitting(name, project), None)
@@ -103,10 +115,9 @@ class Crawl:
         elif picked != project.picked:
             self._release_bounds(name, project)
             project.picked = picked
-            if picked in project.known:
-                self._follow(name, project)
-            else:
+            if picked not in project.known:
                 self.wanted_releases.append((name, picked))
+        self._follow(name, project)
 
     def _fitting(self, name: NormalizedName, project: _Project) -> Iterator[Version]:
         """Yield the releases that fit all bounds, the best first: the old pin, then from the newest down."""
@@ -145,7 +156,7 @@ class Crawl:
         if fitting[0] not in blamed.known:
             self.wanted_releases.extend((name, version) for version in fitting)
             blamed.burst = min(2 * blamed.burst, _LARGEST_BURST)
-        self._pick(name, blamed)
+        self._unsettled[name] = None
 
     def _release_bounds(self, name: NormalizedName, project: _Project) -> None:
         """Forget what the former pick required."""
@@ -158,10 +169,11 @@ class Crawl:
         neutral = project.known.get(picked) if picked is not None else None
         if neutral is None:
             return
+        asked: dict[NormalizedName, Need] = {}
         for need in neutral.active(project.extras):
-            if project.picked != picked:
-                return  # following one requirement made the project step back
-            project.requires.add(need.name)
+            asked[need.name] = _both(asked[need.name], need) if need.name in asked else need
+        for required, need in asked.items():
+            project.requires.add(required)
             self._require(name, need, depth=project.depth + 1)
 
 
@@ -171,6 +183,11 @@ def _fits_without(project: _Project, requirer: str) -> bool:
         bounds = _specifiers(text)
         project.served[text] = any(bounds.contains(version, prereleases=True) for version in project.versions or ())
     return project.served[text]
+
+
+def _both(one: Need, other: Need) -> Need:
+    """Return two requirements of one project as one."""
+    return Need(one.name, _joined((one.specifier, other.specifier)), (*one.extras, *other.extras))
 
 
 def _joined(bounds: Iterable[str]) -> str:

@@ -107,7 +107,8 @@ class ViewSession:
         """Answer from now on for another plan, with the same indexes and a target that looks at pages in the same way."""
         before, self.plan = self.plan, plan
         exact, self._exact = self._exact, plan.exact_pins()
-        shown_anew = {*before.rules.hidden, *plan.rules.hidden, *(name for name, _ in exact ^ self._exact)}
+        held = (name for name, _ in before.held.items() ^ plan.held.items())
+        shown_anew = {*before.rules.hidden, *plan.rules.hidden, *held, *(name for name, _ in exact ^ self._exact)}
         for project in self.projects.values():
             if project.name in shown_anew:
                 self._list(project)
@@ -185,6 +186,8 @@ class ViewSession:
                 project.spelled.append(candidate.version)
 
     def _shows(self, name: NormalizedName, version: Version, file: FileRow) -> bool:
+        if self.plan.held.get(name, version) != version:
+            return False
         if file.yanked and self._exact.isdisjoint(((name, version), (name, Version(version.public)))):
             return False  # `==2.5.1` pins 2.5.1+cu124 as well (PEP 440)
         return self.plan.rules.hiding_rule(name, version) is None
