@@ -21,7 +21,7 @@ from stackc.project import Project
 from stackc.render.bake import bake_of
 from stackc.render.outputs import render
 
-__all__ = ["check_bake", "check_target", "no_lock"]
+__all__ = ["beside", "check_bake", "check_target", "no_lock"]
 
 _LOCKS = "locks/"
 
@@ -31,7 +31,7 @@ _INVISIBLE = "only the ends of its lines differ: git may have converted them, wh
 
 def check_target(name: str, project: Project) -> tuple[Finding, ...]:
     """Return what is wrong with the lock of one target and its files; nothing means that it proves and nothing drifted."""
-    return tuple(_beside(project, finding) for finding in _check_target(name, project))
+    return tuple(beside(project, finding) for finding in _check_target(name, project))
 
 
 def _check_target(name: str, project: Project) -> tuple[Finding, ...]:
@@ -56,7 +56,7 @@ def _warnings(lock: Lock, project: Project) -> Iterator[Finding]:
     yield from (told for told in check_pins(pins, target=target, matrix=project.matrix) if told.severity == "warning")
 
 
-def _beside(project: Project, finding: Finding) -> Finding:
+def beside(project: Project, finding: Finding) -> Finding:
     """Return a finding whose places in locks/ are as seen from the working folder, like those in the manifest."""
     places = (
         replace(place, file=(project.folder / place.file).as_posix()) if place.file.startswith(_LOCKS) else place
@@ -77,7 +77,7 @@ def check_bake(project: Project) -> tuple[Finding, ...]:
     found = path.read_bytes()
     if found == expected:
         return ()
-    return (_beside(project, _edited(BAKE, expected=expected, found=found, source="stack.toml")),)
+    return (beside(project, _edited(BAKE, expected=expected, found=found, source="stack.toml")),)
 
 
 def no_lock(name: str, project: Project) -> Finding:

@@ -14,6 +14,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from stackc.errors import BugError, Finding, IncompatibleError, LockError, NoSolutionError, StackcError, joined
+from stackc.landing import fallen_before, fallen_now, refuse
 from stackc.layout import LOCK, lock_folder
 from stackc.least_change import Freed, freed_from, least_change, opening
 from stackc.lock.model import Engine, Lock, Package
@@ -32,7 +33,6 @@ from stackc.upstream.client import IndexClient
 from stackc.uptodate import is_current
 
 if TYPE_CHECKING:
-    from stackc.fallback import Listings
     from stackc.lockset import LockSet
 
 __all__ = ["Compiled", "Options", "Upgrade", "compile_targets", "plan_target"]
@@ -192,8 +192,8 @@ class _Run:
         """Return what the old pins give. Raises NoSolutionError where the policy forbids that a component falls back."""
         if each.kept is None:
             return None
-        fallen = _fallen_before(each.kept.lock, self._project, each.plan, self._workshop)
-        _refuse(fallen)
+        fallen = fallen_before(each.kept.lock, self._project, each.plan, self._workshop)
+        refuse(fallen)
         return _Made(lockset=each.kept, how="rendered", fallen=fallen)
 
     def _resolved(self, prepared: Sequence[_Prepared]) -> dict[str, _Made]:
@@ -237,8 +237,8 @@ class _Run:
         engine = Engine(name=self._workshop.engine.name, version=self._workshop.engine.version())
         plan, compiled = prepared.plan, self._workshop.compiled_templates
         made = lock_pins(outcome, self._project, plan, engine=engine, compiled=compiled)
-        fallen = _fallen(made.lock, self._project, plan, resolver)
-        _refuse(fallen)
+        fallen = fallen_now(made.lock, self._project, plan, resolver)
+        refuse(fallen)
         return _Made(lockset=made, how="resolved", fallen=fallen)
 
     def _tell_unwritten(self, names: Iterable[str]) -> None:
@@ -332,38 +332,6 @@ def _torch_label(manifest: Manifest, components: Sequence[Component]) -> str | N
 
 
 _TORCH = canonicalize_name("torch")
-
-
-def _refuse(fallen: tuple[Finding, ...]) -> None:
-    """Raise NoSolutionError where the policy forbids that a component falls back."""
-    errors = [finding for finding in fallen if finding.severity == "error"]
-    if errors:
-        raise NoSolutionError(errors)
-
-
-def _fallen_before(lock: Lock, project: Project, plan: Plan, workshop: Workshop) -> tuple[Finding, ...]:
-    """Return which components a lock has far below their newest, by the pages that lie in the cache; no index is asked."""
-    if not workshop.cache.has_pages():
-        return ()
-    from stackc.upstream.shelf import KeptListings, PageShelf
-    from stackc.view.curate import Curation
-
-    curation = Curation(plan.target, exclude_newer=plan.exclude_newer, sdists=plan.sdists)
-    addresses = partial(_address_of, plan=plan, workshop=workshop)
-    return _fallen(lock, project, plan, KeptListings(PageShelf(workshop.cache, curation), addresses))
-
-
-def _address_of(name: NormalizedName, *, plan: Plan, workshop: Workshop) -> str:
-    return workshop.addresses(plan.index_of(name))
-
-
-def _fallen(lock: Lock, project: Project, plan: Plan, listings: Listings) -> tuple[Finding, ...]:
-    from stackc.fallback import fall_backs
-    from stackc.obstacles import Scene
-
-    places, policy = project.manifest.places, project.manifest.policy
-    scene = Scene(lock=lock, components=plan.components, matrix=project.matrix, rules=plan.rules, places=places)
-    return fall_backs(scene, listings, policy=policy, preferences=plan.preferences)
 
 
 def _meanwhile(project: Project, workshop: Workshop) -> Iterator[Callable[[], object]]:

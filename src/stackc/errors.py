@@ -22,6 +22,7 @@ __all__ = [
     "IncompatibleError",
     "LockError",
     "ManifestError",
+    "MovedError",
     "NoSolutionError",
     "Place",
     "RenderError",
@@ -144,6 +145,12 @@ class LockError(StackcError):
     """A lock cannot be read, or cannot be written where it belongs."""
 
     exit_status = 1
+
+
+class MovedError(StackcError):
+    """What is locked is no longer what its index has. Told as findings, beside those of the checks that ask nobody."""
+
+    exit_status = 6
 
 
 class RenderError(StackcError):

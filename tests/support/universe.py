@@ -30,7 +30,7 @@ class Release:
     tags: str = "py3-none-any"
     requires_python: str | None = None
     uploaded: str | None = "2024-01-01T00:00:00Z"
-    yanked: bool = False
+    yanked: bool | str = False
     sha256: str | None = ""
     sidecar: bool = True
     metadata: str | None = None

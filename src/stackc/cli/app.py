@@ -119,18 +119,22 @@ def compile_command(
 @stackc.command("check", short_help="Check that the locks are current, proved and unedited.")
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
 @with_manifest
+@click.option("--online", is_flag=True, help="Ask the indexes too whether what is locked is still there, and unchanged.")
 @with_findings_format
-def check_command(targets: tuple[str, ...], manifest: Path, form: str) -> None:
+def check_command(targets: tuple[str, ...], manifest: Path, form: str, *, online: bool) -> None:
     """Check TARGETs (default: all), offline, without resolving anything.
 
     Finds a manifest, matrix or template that changed after its lock was compiled, a lock that is not a solution (each
     requirement, rule, index, wheel tag, hash and step is checked), a lock of a newer stackc, waivers that have ended, generated
     files that were edited or lost, and below the manifest's folder all that `stackc guard` finds. Exits with 1 if there is any
     error; warnings change nothing. Made for CI and pre-commit.
+
+    With --online each index is asked for every locked project: files gone, changed or yanked, projects gone, in quarantine,
+    archived or deprecated. Exits with 6 if there is an error of these alone, and with 4 if an index could not be asked.
     """
     from stackc.cli.check import check_targets
 
-    status = check_targets(targets, manifest=manifest, form=form, environment=os.environ)
+    status = check_targets(targets, manifest=manifest, form=form, online=online, environment=os.environ)
     click.get_current_context().exit(status)
 
 

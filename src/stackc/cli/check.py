@@ -12,7 +12,7 @@ from stackc.check import check_bake, check_target
 from stackc.cli.chosen import chosen_targets
 from stackc.cli.findings import tell, tell_error
 from stackc.cli.guard import judged
-from stackc.errors import Finding, StackcError
+from stackc.errors import CheckError, Finding, MovedError, StackcError, UpstreamError
 from stackc.guard.inspection import Inspector
 from stackc.guard.search import files_below
 from stackc.guard.words import finding
@@ -22,23 +22,47 @@ from stackc.project import Project, load_project
 __all__ = ["check_targets"]
 
 
-def check_targets(targets: tuple[str, ...], *, manifest: Path, form: str, environment: Mapping[str, str]) -> int:
-    """Check the targets, the files that are all targets' own and all that guard reads, and return the exit status."""
+def check_targets(targets: tuple[str, ...], *, manifest: Path, form: str, online: bool, environment: Mapping[str, str]) -> int:
+    """Check the targets, the files that are all targets' own and all that guard reads, and return the exit status.
+
+    With `online` the indexes are asked too: what they say never changes the status that the other checks alone would give.
+    """
     gc.disable()  # as in a compile: many small values, none of them in cycles
     try:
-        found, summary = _found(targets, manifest, environment)
+        project = load_project(manifest, today=dt.datetime.now(dt.timezone.utc).date())
+        names = chosen_targets(project.manifest, targets)
+        found, summary = _found(names, project, manifest, environment)
+        moved, line = _moved(names, project, environment) if online else ((), ())
     except StackcError as error:
         return tell_error(error, form=form, command="check", anchor=manifest, environment=environment)
-    tell(found, summary=summary, form=form, command="check", anchor=manifest, environment=environment)
-    return int(_errors(found) > 0)
+    both = (*found, *moved)
+    tell(both, summary=(*summary, *line), form=form, command="check", anchor=manifest, environment=environment)
+    return int(_errors(found) > 0) or _status(moved)
+
+
+def _moved(
+    names: Sequence[str], project: Project, environment: Mapping[str, str]
+) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    from stackc.cli.check_online import check_online
+
+    found, line = check_online(names, project, environment=environment)
+    return found, (line,)
+
+
+def _status(moved: Sequence[Finding]) -> int:
+    """Return the exit status of what the indexes said: that something moved is sure, however many of them did not answer."""
+    errors = {each.code for each in moved if each.severity == "error"}
+    if "S370" in errors:  # a policy of the manifest, not an index, refuses the lock
+        return CheckError.exit_status
+    if errors - {"S827"}:
+        return MovedError.exit_status
+    return UpstreamError.exit_status if errors else 0
 
 
 def _found(
-    targets: tuple[str, ...], manifest: Path, environment: Mapping[str, str]
+    names: Sequence[str], project: Project, manifest: Path, environment: Mapping[str, str]
 ) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
     """Return the findings, and a line of summary for each part of the check."""
-    project = load_project(manifest, today=dt.datetime.now(dt.timezone.utc).date())
-    names = chosen_targets(project.manifest, targets)
     checked = {name: check_target(name, project) for name in names}
     shared = check_bake(project)
     drifted = {place.file for some in checked.values() for each in some if each.code in _DRIFT for place in each.places}

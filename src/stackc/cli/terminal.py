@@ -51,8 +51,9 @@ class ProgressLine:
         self._drawn, self._shown = now, True
         named = target if len(self._targets) == 1 else f"{len(self._targets)} targets"
         pages, releases = (max(each[number] for each in self._targets.values()) for number in (0, 1))
+        read = f", {releases} releases read" if releases else ""
         waits = f", {waiting} answers awaited" if waiting else ""
-        self._stream.write(f"\r\x1b[K{safe(named)}: {pages} projects, {releases} releases read{waits}")
+        self._stream.write(f"\r\x1b[K{safe(named)}: {pages} projects{read}{waits}")
         self._stream.flush()
 
     def note(self, text: str) -> None:

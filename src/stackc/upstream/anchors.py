@@ -1,4 +1,4 @@
-"""The links of an HTML page (PEP 503)."""
+"""The links of an HTML page (PEP 503), and what it says of its project (PEP 792)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from contextlib import suppress
 from html.parser import HTMLParser
 from urllib.parse import urljoin
 
+from stackc.upstream.simple import ProjectStatus
+
 __all__ = ["AnchorReader"]
+
+_VERSION = "pypi:repository-version"
+_STATUS = "pypi:project-status"
+_REASON = "pypi:project-status-reason"
 
 
 class AnchorReader(HTMLParser):
@@ -17,6 +23,12 @@ class AnchorReader(HTMLParser):
         self.base = url
         self.anchors: list[dict[str, str]] = []
         self.looks_like_index = False
+        self._said: dict[str, str] = {}
+
+    @property
+    def status(self) -> ProjectStatus:
+        """Return the state that the page says its project is in."""
+        return ProjectStatus(self._said.get(_STATUS, "active"), self._said.get(_REASON))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take note of a link, of the page's own base, and of the mark of a Simple API."""
@@ -26,5 +38,6 @@ class AnchorReader(HTMLParser):
         elif tag == "base" and "href" in values:
             with suppress(ValueError):  # no address at all
                 self.base = urljoin(self.base, values["href"])
-        elif tag == "meta" and values.get("name") == "pypi:repository-version":
+        elif tag == "meta" and values.get("name") in {_VERSION, _STATUS, _REASON}:
             self.looks_like_index = True
+            self._said[values["name"]] = values.get("content", "")

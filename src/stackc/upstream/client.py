@@ -9,7 +9,7 @@ from functools import partial
 from stackc.loop import Loop
 from stackc.upstream.cache import Cache
 from stackc.upstream.metadata_files import MetadataSource
-from stackc.upstream.pages import PageBook, PageSource
+from stackc.upstream.pages import PageBook, PageSource, Trust
 from stackc.upstream.settings import NetworkSettings
 from stackc.upstream.transfers import Transfers
 from stackc.view.curate import Curation
@@ -19,9 +19,19 @@ __all__ = ["IndexClient"]
 
 
 class IndexClient:
-    """One loop, its transfers, and what they bring: each page and each file's metadata comes once for all targets."""
+    """One loop, its transfers, and what they bring: each page and each file's metadata comes once for all targets.
 
-    def __init__(self, cache: Cache, settings: NetworkSettings, *, exclude_newer: dt.datetime | None = None) -> None:
+    `trust` says what may answer instead of an index.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        settings: NetworkSettings,
+        *,
+        exclude_newer: dt.datetime | None = None,
+        trust: Trust = "fresh",
+    ) -> None:
         self.loop = Loop()
         self.cache = cache
         self.transfers = Transfers(self.loop, settings)
@@ -32,6 +42,7 @@ class IndexClient:
             exclude_newer=exclude_newer,
             offline=settings.offline,
             soon=partial(self.loop.call_later, 0.0),
+            trust=trust,
         )
         self._readers: dict[tuple[tuple[str, str], ...], MetadataReader] = {}
 

@@ -10,7 +10,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -29,7 +29,10 @@ from stackc.view.curate import Candidate, Curation, Curations
 if TYPE_CHECKING:
     from stackc.upstream.catalog import CatalogIndex
 
-__all__ = ["Absent", "Found", "PageBook", "PageOutcome", "PageSource", "Unavailable"]
+__all__ = ["Absent", "Found", "PageBook", "PageOutcome", "PageSource", "Trust", "Unavailable"]
+
+_REVALIDATE = "Cache-Control: max-age=0"
+"""Tells every cache on the way to ask the index itself (RFC 9111, 5.2.1.1), as pip does for pages."""
 
 _REPLICATION_LAG = 3600.0
 """Seconds after `exclude-newer` from which on a page is believed to list all that was uploaded before it."""
@@ -55,19 +58,24 @@ class Absent(Struct, frozen=True):
 
 
 class Unavailable(Struct, frozen=True):
-    """The index could not be asked, or its answer is of no use; the finding says why."""
+    """The index could not be asked, or its answer is of no use; the finding says why. `silent` says that it gave no sign."""
 
     finding: Finding
+    silent: bool = False
 
 
 PageOutcome = Found | Absent | Unavailable
+
+Trust = Literal["fresh", "stand-ins", "nothing"]
+"""What may answer instead of an index: pages that are fresh, and for one that cannot be reached the catalog or an old page;
+these stand-ins alone; or nothing, which leaves the catalog out altogether."""
 
 
 class PageBook:
     """The pages of all indexes of one run: each is asked for once, and judged in one pass for all targets that look at it.
 
     `soon` calls back in the loop's next turn: a page that came is read there, the shortest first, so that a long one keeps no
-    other answer waiting.
+    other answer waiting. `trust` says what may answer instead of an index.
     """
 
     def __init__(
@@ -78,6 +86,7 @@ class PageBook:
         exclude_newer: dt.datetime | None,
         offline: bool,
         soon: Callable[[Callable[[], None]], None],
+        trust: Trust = "fresh",
     ) -> None:
         self._transfers = transfers
         self.cache = cache
@@ -90,6 +99,7 @@ class PageBook:
         self._awaited: dict[AskedPage, list[_Query]] = {}
         self._unread: list[tuple[int, int, AskedPage, Response]] = []
         self._noted: set[str] = set()
+        self._trust = trust
         self.fetched = 0
         """How many pages came over the network, the confirmed ones (304) included."""
 
@@ -117,7 +127,7 @@ class PageBook:
         return True
 
     def _ask(self, page: AskedPage, cached: CachedPage | None) -> None:
-        headers = [ACCEPT]
+        headers = [ACCEPT, *([] if self._trust == "fresh" else [_REVALIDATE])]
         if cached is not None and cached.etag:
             headers.append(f"If-None-Match: {cached.etag}")
         if cached is not None and cached.modified:
@@ -171,7 +181,7 @@ class PageBook:
     def _accepted(self, page: AskedPage, response: Response) -> CachedPage | Unavailable:
         """Keep a page that came, and judge its files. Raises PageError."""
         rows = decode_page(_decoded(response), content_type=response.headers.get("content-type", ""), url=response.url)
-        known = catalog.find(page.address)
+        known = catalog.find(page.address) if self._trust != "nothing" else None
         if known is not None and (findings := _differing(known, page.project, rows)):
             return Unavailable(findings[0])
         cached = _page(page, response, response.body)
@@ -186,9 +196,11 @@ class PageBook:
     def _stand_in(self, query: _Query, response: Response) -> PageOutcome:
         """Answer for an index that cannot be reached: from an old page if the catalog knows the index too, or the catalog."""
         page = query.page
-        known, kept = catalog.find(page.address), self._kept(query)
+        known = catalog.find(page.address) if self._trust != "nothing" else None
         if known is None:
-            return Unavailable(unreachable(page, response.failure or "no connection", offline=self._offline))
+            failure = response.failure or "no connection"
+            return Unavailable(unreachable(page, failure, offline=self._offline), silent=True)
+        kept = self._kept(query)
         if kept is not None:
             self._say(query, f"index `{page.index}` cannot be reached: pages from the cache stand in")
             return _known(page, *kept)
@@ -232,6 +244,8 @@ class PageBook:
 
         Only a page that gives moments of upload is ever complete: without them, whatever is added later counts as old.
         """
+        if self._trust != "fresh":
+            return False
         if time.time() < page.fresh_until:
             return True
         if self._complete_after is None or page.fetched < self._complete_after:

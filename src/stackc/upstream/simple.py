@@ -1,4 +1,4 @@
-"""The Simple API: one project's page, as JSON (PEP 691, 700, 714) or HTML (PEP 503), into rows of distribution files."""
+"""The Simple API: one project's page, as JSON (PEP 691, 700, 714, 792) or HTML (PEP 503), into rows of distribution files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["ACCEPT", "FileRow", "Hashes", "PageError", "decode_page"]
+    from stackc.upstream.anchors import AnchorReader
+
+__all__ = ["ACCEPT", "FileRow", "Hashes", "PageError", "ProjectStatus", "decode_page", "decode_status"]
 
 ACCEPT = "Accept: application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 
@@ -42,8 +44,19 @@ class FileRow(msgspec.Struct, frozen=True, rename="kebab"):
     core_metadata: bool | Hashes = False
 
 
+class ProjectStatus(msgspec.Struct, frozen=True):
+    """The state that an index says a project is in (PEP 792): `active`, `archived`, `quarantined`, `deprecated` or its own."""
+
+    status: str = "active"
+    reason: str | None = None
+
+
 class _Page(msgspec.Struct, frozen=True):
     files: list[FileRow]
+
+
+class _StatusPage(msgspec.Struct, frozen=True, rename="kebab"):
+    project_status: ProjectStatus = ProjectStatus()
 
 
 class PageError(Exception):
@@ -62,6 +75,16 @@ def decode_page(body: bytes, *, content_type: str, url: str) -> list[FileRow]:
     if media_type in _HTML:
         return _decode_html(body, url)
     raise PageError(f"its media type is {media_type or 'not given'}, which no Simple API page has")
+
+
+def decode_status(body: bytes, *, content_type: str, url: str) -> ProjectStatus:
+    """Return the state that a page which can be decoded says its project is in; without a word of it, it is active."""
+    if content_type.partition(";")[0].strip().lower() in _HTML:
+        return _reader(body.decode("utf-8", "replace"), url).status
+    try:
+        return msgspec.json.decode(body, type=_StatusPage).project_status
+    except msgspec.DecodeError:  # files are told by their rows, and a state that nobody can read is none
+        return ProjectStatus()
 
 
 def _decode_json(body: bytes) -> list[FileRow]:
@@ -83,15 +106,20 @@ def _decode_html(body: bytes, url: str) -> list[FileRow]:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise PageError("its HTML is not UTF-8") from error
+    reader = _reader(text, url)
+    rows = [row for anchor in reader.anchors if (row := _row(anchor, reader.base)) is not None]
+    if not rows and not reader.looks_like_index and not any(_is_old_file(anchor) for anchor in reader.anchors):
+        raise PageError("it is HTML without a single link to a distribution file, not a Simple API page")
+    return rows
+
+
+def _reader(text: str, url: str) -> AnchorReader:
     from stackc.upstream.anchors import AnchorReader  # loads the parser of HTML, which most indexes do not need
 
     reader = AnchorReader(url)
     reader.feed(text)
     reader.close()
-    rows = [row for anchor in reader.anchors if (row := _row(anchor, reader.base)) is not None]
-    if not rows and not reader.looks_like_index and not any(_is_old_file(anchor) for anchor in reader.anchors):
-        raise PageError("it is HTML without a single link to a distribution file, not a Simple API page")
-    return rows
+    return reader
 
 
 def _is_old_file(anchor: dict[str, str]) -> bool:

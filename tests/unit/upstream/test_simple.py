@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from stackc.upstream.simple import FileRow, Hashes, PageError, decode_page
+from stackc.upstream.simple import FileRow, Hashes, PageError, ProjectStatus, decode_page, decode_status
 
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "text/html"
@@ -194,3 +194,43 @@ def test_a_broken_address_in_a_page_is_no_traceback() -> None:
 
 def test_an_html_page_of_old_files_alone_is_an_empty_page() -> None:
     assert from_html('<a href="a-1.exe#md5=0">a</a>') == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, ProjectStatus()),
+        ({"project-status": {"status": "archived"}}, ProjectStatus("archived")),
+        ({"project-status": {"status": "quarantined", "reason": "malware"}}, ProjectStatus("quarantined", "malware")),
+        ({"project-status": {}}, ProjectStatus()),
+        ({"project-status": "archived"}, ProjectStatus()),
+        ({"project-status": {"status": 1}}, ProjectStatus()),
+    ],
+)
+def test_a_json_page_says_which_state_its_project_is_in(body: dict[str, object], status: ProjectStatus) -> None:
+    assert decode_status(json.dumps({"files": [], **body}).encode(), content_type=JSON, url=PAGE) == status
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("", ProjectStatus()),
+        ('<meta name="pypi:project-status" content="archived">', ProjectStatus("archived")),
+        (
+            (
+                '<meta name="pypi:project-status-reason" content="use &quot;b&quot;">'
+                '<meta name="pypi:project-status" content="deprecated">'
+            ),
+            ProjectStatus("deprecated", 'use "b"'),
+        ),
+        ('<meta name="pypi:project-status">', ProjectStatus("")),
+    ],
+)
+def test_an_html_page_says_which_state_its_project_is_in(head: str, status: ProjectStatus) -> None:
+    page = f"<html><head>{head}</head><body></body></html>".encode()
+
+    assert decode_status(page, content_type=f"{HTML}; charset=utf-8", url=PAGE) == status
+
+
+def test_an_html_page_of_a_project_in_quarantine_is_a_page_without_files() -> None:
+    assert from_html('<meta name="pypi:project-status" content="quarantined">') == []

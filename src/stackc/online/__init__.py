@@ -1,0 +1,1 @@
+"""What has aged or moved: locks held against what their indexes have now."""
