@@ -51,13 +51,13 @@ class Answer:
 
 
 def answers(folder: Path) -> Iterator[tuple[str, Answer]]:
-    """Yield path and answer for all that was recorded, and for the index of torch for CUDA 12.4."""
+    """Yield path and answer for all that was recorded, and for the indexes of torch for CUDA 12.4 and for the CPU."""
     for page in sorted(folder.glob("pages/*.json")):
         yield f"/simple/{page.stem}/", _page(page.read_bytes(), JSON)
     for file in sorted(folder.glob("metadata/*.metadata")):
         project = file.name.partition("-")[0].replace("_", "-").replace(".", "-").lower()
         yield f"/files/{project}/{file.name}", _sidecar(file.read_bytes())
-    for found in torch_pages("cu124"):
+    for found in (page for variant in ("cu124", "cpu") for page in torch_pages(variant)):
         is_page = found.content_type == "text/html"
         yield found.path, _page(found.content, found.content_type) if is_page else _sidecar(found.content)
 

@@ -10,7 +10,7 @@ variable "IMAGE" {
 }
 
 group "default" {
-  targets = ["gpu"]
+  targets = ["gpu", "cpu"]
 }
 
 target "gpu" {
@@ -18,4 +18,11 @@ target "gpu" {
   dockerfile = "locks/gpu/Dockerfile"
   platforms  = ["linux/amd64"]
   tags       = ["${IMAGE}:gpu"]
+}
+
+target "cpu" {
+  context    = "."
+  dockerfile = "locks/cpu/Dockerfile"
+  platforms  = ["linux/amd64"]
+  tags       = ["${IMAGE}:cpu"]
 }

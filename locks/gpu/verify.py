@@ -43,8 +43,8 @@ LOCKED = json.loads(
  ],
  "cuda": "12.4",
  "files": {
-  "constraints.txt": "8110419c3c08eb4fedd2409528fb471e4f2839b22a69f77059bfcfc40398f44b",
-  "requirements.txt": "2418ff1a7d562d2f8e221a5a37eb8f5b5ee3047b1b6248f21ce48c07eb0c256b",
+  "constraints.txt": "1fbb8e6a8dda0b6e7bccd6685cd6b86366a95fbd728b63f0aca339e9757c7749",
+  "requirements.txt": "bfaef133ddcfe3b5eafbbeb23f5d9e6e445c1ca95e7e824826bf3fe3ef69165c",
   "steps/00-tools.txt": "0c1bd6c642e1fe4a7dcdff1b94b5dfdc226664118f163b42cf7e816edc360c42",
   "steps/01-numpy.txt": "4ad5912b37bfef8fe6328646dd63c2cfb5cb5092a0477be88f7b26b7646a4e4c",
   "steps/02-scipy.txt": "e019880e4fea1dcd38fe2ee381bb219f5222d930c76267cbffc44282051f9020",
@@ -52,7 +52,7 @@ LOCKED = json.loads(
   "steps/03-torch.txt": "4c26b9aee043ca78853f8b2b490bd6830c6b9965016581c76b1f4b29632aaedc"
  },
  "inputs": {
-  "manifest": "sha256:f9994ea710eccc6d44a1f81b02cd854dc60de6c4cc9adbc3e50b6c694051f96b",
+  "manifest": "sha256:78b776f33b10d2de69e55cf5bfd4f2b73fa3be15051bf78cbe69673b2b2b77c5",
   "matrix": "sha256:07d28f7f5c9df32fca3a500c468af1dd2f35b1fac4f70a9dd493590dada622ae",
   "templates": "sha256:eed1bd6f4064639aeb8857f97086262e13c26448430e55ec9f8082dc772a8b84"
  },
@@ -65,7 +65,7 @@ LOCKED = json.loads(
   "beautifulsoup4": {"by": "requirements.txt", "file": "beautifulsoup4-4.15.0-py3-none-any.whl", "index": "pypi", "step": null, "version": "4.15.0"},
   "bitsandbytes": {"by": "requirements.txt", "file": "bitsandbytes-0.45.0-py3-none-manylinux_2_24_x86_64.whl", "index": "pypi", "step": null, "version": "0.45.0"},
   "blinker": {"by": "requirements.txt", "file": "blinker-1.9.0-py3-none-any.whl", "index": "pypi", "step": null, "version": "1.9.0"},
-  "certifi": {"by": "requirements.txt", "file": "certifi-2026.10.18-py3-none-any.whl", "index": "pypi", "step": null, "version": "2026.10.18"},
+  "certifi": {"by": "requirements.txt", "file": "certifi-2026.10.19.post1-py3-none-any.whl", "index": "pypi", "step": null, "version": "2026.10.19.post1"},
   "cffi": {"by": "requirements.txt", "file": "cffi-2.1.1-cp310-cp310-manylinux2014_x86_64.manylinux_2_17_x86_64.whl", "index": "pypi", "step": null, "version": "2.1.1"},
   "charset-normalizer": {"by": "requirements.txt", "file": "charset_normalizer-3.5.2-cp310-cp310-manylinux2014_x86_64.manylinux_2_17_x86_64.manylinux_2_28_x86_64.whl", "index": "pypi", "step": null, "version": "3.5.2"},
   "click": {"by": "requirements.txt", "file": "click-8.5.1-py3-none-any.whl", "index": "pypi", "step": null, "version": "8.5.1"},
@@ -74,7 +74,7 @@ LOCKED = json.loads(
   "docstrange": {"by": "requirements.txt", "file": "docstrange-1.1.6-py3-none-any.whl", "index": "pypi", "step": null, "version": "1.1.6"},
   "easyocr": {"by": "requirements.txt", "file": "easyocr-1.7.2-py3-none-any.whl", "index": "pypi", "step": null, "version": "1.7.2"},
   "et-xmlfile": {"by": "requirements.txt", "file": "et_xmlfile-2.0.0-py3-none-any.whl", "index": "pypi", "step": null, "version": "2.0.0"},
-  "exceptiongroup": {"by": "requirements.txt", "file": "exceptiongroup-1.3.1-py3-none-any.whl", "index": "pypi", "step": null, "version": "1.3.1"},
+  "exceptiongroup": {"by": "requirements.txt", "file": "exceptiongroup-1.3.2-py3-none-any.whl", "index": "pypi", "step": null, "version": "1.3.2"},
   "fastapi": {"by": "requirements.txt", "file": "fastapi-0.115.14-py3-none-any.whl", "index": "pypi", "step": null, "version": "0.115.14"},
   "filelock": {"by": "steps/03-torch.txt", "file": "filelock-4.1.0-py3-none-any.whl", "index": "pypi", "step": 3, "version": "4.1.0"},
   "flask": {"by": "requirements.txt", "file": "flask-3.1.3-py3-none-any.whl", "index": "pypi", "step": null, "version": "3.1.3"},
@@ -122,8 +122,8 @@ LOCKED = json.loads(
   "psutil": {"by": "requirements.txt", "file": "psutil-7.2.2-cp36-abi3-manylinux2010_x86_64.manylinux_2_12_x86_64.manylinux_2_28_x86_64.whl", "index": "pypi", "step": null, "version": "7.2.2"},
   "pyclipper": {"by": "requirements.txt", "file": "pyclipper-1.4.0-cp310-cp310-manylinux2014_x86_64.manylinux_2_17_x86_64.whl", "index": "pypi", "step": null, "version": "1.4.0"},
   "pycparser": {"by": "requirements.txt", "file": "pycparser-3.11-py3-none-any.whl", "index": "pypi", "step": null, "version": "3.11"},
-  "pydantic": {"by": "requirements.txt", "file": "pydantic-2.14.3-py3-none-any.whl", "index": "pypi", "step": null, "version": "2.14.3"},
-  "pydantic-core": {"by": "requirements.txt", "file": "pydantic_core-2.50.4-cp310-cp310-manylinux2014_x86_64.manylinux_2_17_x86_64.whl", "index": "pypi", "step": null, "version": "2.50.4"},
+  "pydantic": {"by": "requirements.txt", "file": "pydantic-2.14.4-py3-none-any.whl", "index": "pypi", "step": null, "version": "2.14.4"},
+  "pydantic-core": {"by": "requirements.txt", "file": "pydantic_core-2.50.5-cp310-cp310-manylinux2014_x86_64.manylinux_2_17_x86_64.whl", "index": "pypi", "step": null, "version": "2.50.5"},
   "pyjwt": {"by": "requirements.txt", "file": "pyjwt-2.15.1-py3-none-any.whl", "index": "pypi", "step": null, "version": "2.15.1"},
   "pymupdf": {"by": "requirements.txt", "file": "pymupdf-1.28.2-cp310-abi3-manylinux_2_28_x86_64.whl", "index": "pypi", "step": null, "version": "1.28.2"},
   "pypandoc": {"by": "requirements.txt", "file": "pypandoc-1.17-py3-none-any.whl", "index": "pypi", "step": null, "version": "1.17"},

@@ -64,8 +64,8 @@ def succeeded(outcome: Outcome) -> bool:
     return True
 
 
-def lock_of(desk: Desk) -> Lock:
-    lock = load_lock(desk.project / "locks" / "gpu", "gpu")
+def lock_of(desk: Desk, target: str = "gpu") -> Lock:
+    lock = load_lock(desk.project / "locks" / target, target)
     assert lock is not None
     return lock
 
@@ -100,6 +100,15 @@ def test_the_torch_trio_comes_from_its_own_index_and_all_else_from_the_default_o
     assert Counter(package.index for package in packages) == {"pypi": 103, "cu124": 3}
 
 
+def test_the_target_without_a_gpu_is_the_same_stack_with_builds_for_the_cpu(compiled: Desk) -> None:
+    gpu, cpu = lock_of(compiled).by_name, lock_of(compiled, "cpu").by_name
+    left = {name: str(package.version) for name, package in gpu.items() if name not in cpu}
+    other = {name: str(package.version) for name, package in cpu.items() if package.version != gpu[name].version}
+    assert sorted(left) == [name for name in sorted(gpu) if name.startswith(("nvidia-", "triton"))]
+    assert other == {"torch": "2.5.1+cpu", "torchaudio": "2.5.1+cpu", "torchvision": "0.20.1+cpu"}
+    assert Counter(package.index for package in cpu.values()) == {"pypi": 90, "cpu": 3}
+
+
 def test_components_are_installed_in_the_step_that_the_manifest_orders(compiled: Desk) -> None:
     steps = {str(package.name): package.step for package in lock_of(compiled).packages}
     ordered = ("numpy", "scipy", "torch", "torchvision", "torchaudio", "triton", "transformers")
@@ -113,7 +122,10 @@ def test_check_passes_on_what_compile_wrote(compiled: Desk) -> None:
 
 
 def test_an_address_that_the_manifest_gives_stands_in_the_dockerfile_alone(compiled: Desk, server: IndexServer) -> None:
-    assert [name for name, content in locks(compiled).items() if server.url.encode() in content] == ["gpu/Dockerfile"]
+    assert [name for name, content in locks(compiled).items() if server.url.encode() in content] == [
+        "cpu/Dockerfile",
+        "gpu/Dockerfile",
+    ]
 
 
 def test_no_output_holds_a_path_of_this_machine(compiled: Desk) -> None:
@@ -124,7 +136,8 @@ def test_no_output_holds_a_path_of_this_machine(compiled: Desk) -> None:
 def test_compiling_again_has_nothing_to_do_and_asks_nobody(desk: Desk, server: IndexServer) -> None:
     before, since = locks(desk), len(server.requests)
     outcome = desk.run("compile")
-    assert outcome == Outcome(0, "gpu: nothing to do, its lock is that of stack.toml\n", "")
+    told = "".join(f"{target}: nothing to do, its lock is that of stack.toml\n" for target in ("gpu", "cpu"))
+    assert outcome == Outcome(0, told, "")
     assert (locks(desk), asked(server, since)) == (before, [])
 
 

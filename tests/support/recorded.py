@@ -28,7 +28,7 @@ STACK = PROJECT / "stack.toml"
 RECORDED = PROJECT / "tests" / "recorded" / "gpu"
 
 _SIDECAR = "application/octet-stream"
-_CU124 = re.compile(r'"https://download\.pytorch\.org/whl/(cu\d+)"')
+_TORCH = re.compile(r'"https://download\.pytorch\.org/whl/(\w+)"')
 
 
 class _Group(TypedDict):
@@ -59,19 +59,20 @@ class Body:
 
 
 def recorded_site() -> Site:
-    """Return a site with the recorded default index and the index of torch for CUDA 12.4."""
+    """Return a site with the recorded default index, and the indexes of torch for CUDA 12.4 and for the CPU."""
     site = Site()
     for path in sorted(RECORDED.glob("*.json")):
         for body in _recorded_pages(json.loads(path.read_text(encoding="utf-8"))):
             site.put(body.path, body.content, content_type=body.content_type)
-    for body in torch_pages("cu124"):
-        site.put(body.path, body.content, content_type=body.content_type, max_age=None)
+    for variant in ("cu124", "cpu"):
+        for body in torch_pages(variant):
+            site.put(body.path, body.content, content_type=body.content_type, max_age=None)
     return site
 
 
 def pointed(text: str, url: str) -> str:
     """Return a manifest whose indexes, the default one included, are those of the site at `url`."""
-    moved = _CU124.sub(rf'"{url}/whl/\1"', text)
+    moved = _TORCH.sub(rf'"{url}/whl/\1"', text)
     return f'{moved}\n[indexes.pypi]\nurl = "{url}/simple"\n'
 
 
