@@ -6,8 +6,9 @@ import datetime as dt
 from collections.abc import Mapping
 
 from msgspec import Struct
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from stackc.lock.model import Root, Route
@@ -63,6 +64,11 @@ class Plan(Struct, frozen=True, kw_only=True):
                 )
                 found.update((component.name, Version(version)) for version in exact)
         return frozenset(found)
+
+    def pre_releases(self) -> frozenset[NormalizedName]:
+        """Return the projects of which the manifest itself names a pre-release: of these alone one may be chosen (PEP 440)."""
+        lines = map(Requirement, (*self.requirements(), *self.tools))
+        return frozenset(canonicalize_name(line.name) for line in lines if line.specifier.prereleases)
 
 
 def make_plan(

@@ -34,12 +34,14 @@ Route = Callable[[str, Reply], None]
 class LoopbackServer:
     """Serves the paths below a random token; `route` is called with each path and replies at once or later.
 
-    Any other path is 404, so that no other process on the machine reads or misleads.
+    Any other path is 404, so that no other process on the machine reads or misleads. `asked` counts the requests for paths
+    below the token: who ended without one never came here.
     """
 
     def __init__(self, loop: Loop, route: Route) -> None:
         self._loop = loop
         self._route = route
+        self.asked = 0
         self._token = f"/t-{secrets.token_urlsafe(16)}/"
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._listener.setblocking(False)
@@ -64,6 +66,7 @@ class LoopbackServer:
 
     def _answer(self, path: str, reply: Reply) -> None:
         if path.startswith(self._token):
+            self.asked += 1
             self._route(path[len(self._token) :], reply)
         else:
             reply(Answer(404))

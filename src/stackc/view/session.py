@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from urllib.parse import unquote, urljoin, urlsplit
 
 from msgspec import Struct, field
@@ -60,8 +60,9 @@ class ViewSession:
     """Joins pages, metadata, rules and the crawl into what the loopback server answers.
 
     `addresses` gives each index's address. `soon` calls back in the loop's next turn. `failures` collects what went wrong
-    upstream: an engine reports such a thing as a conflict, so it is these that the user is told. `progress` is called after
-    every answer from upstream. The sessions of targets that are resolved side by side need nearly the same: what one of them
+    upstream: an engine reports such a thing as a conflict, so it is these that the user is told. `withheld` is set once an
+    engine was refused a page for such a reason: some engines go on, as if there were no such project. `progress` is called
+    after every answer from upstream. The sessions of targets that are resolved side by side need nearly the same: what one of them
     fetches ahead, its `followers` look at too, each for its own target.
     """
 
@@ -79,6 +80,7 @@ class ViewSession:
         self.plan = plan
         self.projects: dict[NormalizedName, ShownProject] = {}
         self.failures: list[Finding] = []
+        self.withheld = False
         self.pages_known = 0
         self.releases_known = 0
         self.followers: tuple[ViewSession, ...] = ()
@@ -89,6 +91,7 @@ class ViewSession:
         self._progress = progress
         self._reader = reader
         self._exact = plan.exact_pins()
+        self._pre_releases = plan.pre_releases()
         self._crawl = Crawl(plan.preferences)
         self._crawling = False
         self._awake = False
@@ -107,8 +110,11 @@ class ViewSession:
         """Answer from now on for another plan, with the same indexes and a target that looks at pages in the same way."""
         before, self.plan = self.plan, plan
         exact, self._exact = self._exact, plan.exact_pins()
+        admitted, self._pre_releases = self._pre_releases, plan.pre_releases()
         held = (name for name, _ in before.held.items() ^ plan.held.items())
         shown_anew = {*before.rules.hidden, *plan.rules.hidden, *held, *(name for name, _ in exact ^ self._exact)}
+        shown_anew |= admitted ^ self._pre_releases
+        shown_anew |= {name for name, _ in before.preferences.items() ^ plan.preferences.items()}
         for project in self.projects.values():
             if project.name in shown_anew:
                 self._list(project)
@@ -162,6 +168,10 @@ class ViewSession:
             for version in _versions(project.outcome)
             if (rule := self.plan.rules.hiding_rule(name, version)) is not None
         ]
+        hidden += [
+            (str(version), "it is a pre-release, and stack.toml names none of this project")
+            for version in sorted(self._passed_over(name, _versions(project.outcome)) - project.releases.keys())
+        ]
         return [*hidden, *self._pages.shelf.rejections(self._addresses(project.index), name)]
 
     def _page_came(self, project: ShownProject, outcome: PageOutcome) -> None:
@@ -177,10 +187,13 @@ class ViewSession:
 
     def _list(self, project: ShownProject) -> None:
         """Work out which releases of a project whose page has come are shown."""
+        listed = project.outcome.candidates if isinstance(project.outcome, Found) else ()
+        versions = [(parse_version(candidate.version), candidate) for candidate in listed]
+        shown = [(version, each) for version, each in versions if self._shows(project.name, version, each.file)]
+        passed = self._passed_over(project.name, [version for version, _ in shown])
         project.releases, project.spelled = {}, []
-        for candidate in project.outcome.candidates if isinstance(project.outcome, Found) else ():
-            version = parse_version(candidate.version)
-            if self._shows(project.name, version, candidate.file):
+        for version, candidate in shown:
+            if version not in passed:
                 release = project.known.get(version) or ShownRelease(version, candidate.file)
                 project.known[version] = project.releases[version] = release
                 project.spelled.append(candidate.version)
@@ -191,6 +204,17 @@ class ViewSession:
         if file.yanked and self._exact.isdisjoint(((name, version), (name, Version(version.public)))):
             return False  # `==2.5.1` pins 2.5.1+cu124 as well (PEP 440)
         return self.plan.rules.hiding_rule(name, version) is None
+
+    def _passed_over(self, name: NormalizedName, versions: Sequence[Version]) -> frozenset[Version]:
+        """Return the pre-releases that no engine is to consider: all, unless the manifest names one, or there is nothing else.
+
+        Engines differ in what lets a pre-release in (PEP 440 leaves it to them); what one of them is shown, it may take. A pin
+        of the previous lock stays.
+        """
+        if name in self._pre_releases or all(version.is_prerelease for version in versions):
+            return frozenset()
+        kept = self.plan.preferences.get(name)
+        return frozenset(version for version in versions if version.is_prerelease and version != kept)
 
     def _roots(self) -> Iterator[Need]:
         return (_root_need(line) for line in (*self.plan.requirements(), *self.plan.tools))
@@ -303,9 +327,17 @@ class ViewSession:
             return
         project = self.project(name)
         if project.outcome is None:
-            project.waiting.append(lambda: reply(_page_answer(project)))
+            project.waiting.append(lambda: reply(self._page_answer(project)))
         else:
-            reply(_page_answer(project))
+            reply(self._page_answer(project))
+
+    def _page_answer(self, project: ShownProject) -> Answer:
+        if isinstance(project.outcome, Unavailable):
+            self.withheld = True
+            return Answer(502)
+        if isinstance(project.outcome, Absent) or not project.releases:
+            return Answer(404)
+        return neutral_page(project.name, tuple(project.spelled))
 
     def _guard_page(self, name: NormalizedName) -> Answer:
         guard = self.plan.rules.by_name.get(name)
@@ -364,11 +396,3 @@ def _unusable(release: ShownRelease, reason: str) -> Finding:
 
 def _versions(outcome: PageOutcome | None) -> list[Version]:
     return [Version(candidate.version) for candidate in outcome.candidates] if isinstance(outcome, Found) else []
-
-
-def _page_answer(project: ShownProject) -> Answer:
-    if isinstance(project.outcome, Unavailable):
-        return Answer(502)
-    if isinstance(project.outcome, Absent) or not project.releases:
-        return Answer(404)
-    return neutral_page(project.name, tuple(project.spelled))

@@ -91,7 +91,7 @@ def test_a_page_shows_each_release_as_one_neutral_wheel() -> None:
     releases = (
         Release(version="1.0", tags=LINUX, requires_python=">=3.9"),
         Release(version="2.0+cu124", tags=LINUX),
-        Release(version="1!3.0rc1"),
+        Release(version="1!3.0"),
         Release(version="4.0", tags=WINDOWS),
         Release(version="5.0", requires_python=">=3.12"),
         Release(version="6.0", yanked=True),
@@ -101,7 +101,7 @@ def test_a_page_shows_each_release_as_one_neutral_wheel() -> None:
 
     assert (page["meta"], page["name"]) == ({"api-version": "1.1"}, "demo-project")
     assert [file["filename"] for file in page["files"]] == [
-        "demo_project-1!3.0rc1-py3-none-any.whl",
+        "demo_project-1!3.0-py3-none-any.whl",
         "demo_project-2.0+cu124-py3-none-any.whl",
         "demo_project-1.0-py3-none-any.whl",
     ]
@@ -110,6 +110,48 @@ def test_a_page_shows_each_release_as_one_neutral_wheel() -> None:
         assert file["core-metadata"] is True
         assert len(file["hashes"]["sha256"]) == 64
         assert file["url"].startswith("../../files/demo-project/")
+
+
+def test_pre_releases_are_shown_where_the_manifest_names_one_or_nothing_else_is_there() -> None:
+    universe = {
+        "plain": (Release(version="1.0"), Release(version="2.0rc1"), Release(version="2.0.dev3")),
+        "named": (Release(version="1.0"), Release(version="2.0rc1"), Release(version="3.0a1")),
+        "alone": (Release(version="1.0a1"), Release(version="1.0b2"), Release(version="1.0", tags=WINDOWS)),
+        "tool": (Release(version="1.0"), Release(version="2.0b1")),
+    }
+    plan = make_plan({"plain": "", "named": ">=2.0rc1"}, tools=("tool>=2.0b1",))
+    with view_of(universe, plan) as (seen, _):
+        found = {name: seen.versions(name) for name in universe}
+        reasons = seen.tools.session.rejections(name_of("plain"))
+
+    assert found == {
+        "plain": ["1.0"],
+        "named": ["3.0a1", "2.0rc1", "1.0"],
+        "alone": ["1.0b2", "1.0a1"],
+        "tool": ["2.0b1", "1.0"],
+    }
+    assert reasons == [
+        ("2.0.dev3", "it is a pre-release, and stack.toml names none of this project"),
+        ("2.0rc1", "it is a pre-release, and stack.toml names none of this project"),
+    ]
+
+
+def test_a_pre_release_that_is_locked_is_shown_and_no_other_one() -> None:
+    releases = (Release(version="1.0"), Release(version="2.0rc1"), Release(version="2.0rc2"))
+    with view_of({"demo": releases}, make_plan({"demo": ""}, preferences={"demo": "2.0rc1"})) as (seen, _):
+        assert seen.versions("demo") == ["2.0rc1", "1.0"]
+
+
+def test_another_plan_may_admit_other_pre_releases() -> None:
+    releases = (Release(version="1.0"), Release(version="2.0rc1"))
+    with view_of({"demo": releases}, make_plan({"demo": ""})) as (seen, _):
+        before = seen.versions("demo")
+        seen.tools.session.show(make_plan({"demo": "==2.0rc1"}))
+        named = seen.versions("demo")
+        seen.tools.session.show(make_plan({"demo": ""}, preferences={"demo": "2.0rc1"}))
+        preferred = seen.versions("demo")
+        seen.tools.session.show(make_plan({"demo": ""}))
+        assert (before, named, preferred, seen.versions("demo")) == (["1.0"], ["2.0rc1", "1.0"], ["2.0rc1", "1.0"], ["1.0"])
 
 
 def test_metadata_is_valid_and_evaluated_for_the_target() -> None:
