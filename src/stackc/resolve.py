@@ -15,7 +15,8 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from stackc.engine.model import Engine, Failed, Question, Running, Solved, Unsolvable
+from stackc.engine.ends import CERTAIN, outcome_of
+from stackc.engine.model import Engine, Question, Running, Solved, Unsolvable
 from stackc.errors import EngineError, Finding, NoSolutionError, UpstreamError
 from stackc.files import scratch_folder
 from stackc.plan import Plan
@@ -89,6 +90,7 @@ class Resolver:
         self._stack = ExitStack()
         self._asking = ExitStack()
         self._running: Running | None = None
+        self._server: LoopbackServer | None = None
         self._client = client or self._stack.enter_context(
             IndexClient(workshop.cache, workshop.settings, exclude_newer=plan.exclude_newer)
         )
@@ -135,8 +137,9 @@ class Resolver:
 
     def begin(self) -> None:
         """Start an engine on the view. Raises EngineError."""
-        url = self._asking.enter_context(self._serving())
-        self._running = self._asking.enter_context(self._engine(url))
+        self.session.withheld = False
+        self._server = self._asking.enter_context(self._serving())
+        self._running = self._asking.enter_context(self._engine(f"{self._server.url}simple/"))
         self.session.start()
 
     def answer(self) -> Solved | Unsolvable | None:
@@ -145,14 +148,16 @@ class Resolver:
         if answer is None:
             self._stop_early()
             return None
+        asked = self._server is not None and self._server.asked > 0
         self.end()
-        if isinstance(answer, Solved):
-            return answer
-        if self.session.failures:
+        ended = outcome_of(answer, engine=self._workshop.engine.name, asked=asked)
+        if isinstance(ended, Solved) and not self.session.withheld:
+            return ended
+        if self.session.failures and not (isinstance(ended, Finding) and ended.code in CERTAIN):
             raise UpstreamError.of(self.session.failures)
-        if isinstance(answer, Failed):
-            raise EngineError(_engine_failed(self._workshop.engine.name, answer))
-        return answer
+        if isinstance(ended, Finding):
+            raise EngineError(ended)
+        return ended
 
     def outcome(self) -> Resolution | Conflict | None:
         """Return what came of the engine that was begun, None while there is nothing. Raises as `answer` and `found` do."""
@@ -161,7 +166,7 @@ class Resolver:
 
     def end(self) -> None:
         """End the engine, if it still runs, and what it was served by."""
-        self._running = None
+        self._running = self._server = None
         self._asking.close()
 
     def _answer(self, *, until: float | None) -> Solved | Unsolvable:
@@ -232,10 +237,10 @@ class Resolver:
         return self._workshop.addresses(self._plan.index_of(name))
 
     @contextmanager
-    def _serving(self) -> Iterator[str]:
+    def _serving(self) -> Iterator[LoopbackServer]:
         server = LoopbackServer(self._loop, self.session.route)
         try:
-            yield f"{server.url}simple/"
+            yield server
         finally:
             server.close()
 
@@ -327,15 +332,6 @@ def _pins(answer: Solved) -> dict[NormalizedName, Version]:
 
 def _unavailable(project: ShownProject) -> bool:
     return isinstance(project.outcome, Unavailable)
-
-
-def _engine_failed(name: str, answer: Failed) -> Finding:
-    return Finding(
-        code="S391",
-        message=f"engine `{name}` ended with exit status {answer.status}",
-        notes=tuple(answer.text.strip().splitlines()),
-        hint="its own words stand above; if they do not help, please report this",
-    )
 
 
 def _no_tool(requirement: Requirement, index: str) -> Finding:

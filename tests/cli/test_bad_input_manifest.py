@@ -244,5 +244,5 @@ def test_an_unknown_target_is_told_with_those_that_there_are(tmp_path: Path, com
 def test_an_unknown_engine_is_told_with_those_that_there_are(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.write(GOOD)
-    told = "error[S003]: there is no engine `poetry`\n\nhint: the engines are `uv`\n"
+    told = "error[S003]: there is no engine `poetry`\n\nhint: the engines are `pip-tools`, `uv`\n"
     assert desk.fail("compile", "--engine", "poetry") == Outcome(2, "", told)

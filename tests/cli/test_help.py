@@ -64,8 +64,10 @@ def test_a_code_is_explained(tmp_path: Path) -> None:
 S390: an engine is not installed, or cannot be run
 
 The external resolver that `--engine` names was not found in the environment
-that stackc runs in, nor on the PATH, or it is there and cannot be run. Install
-it into that environment.
+that stackc runs in (uv is looked for on the PATH too), or it is there and
+cannot be run: its own words then say why. pip-tools uses much of pip that has
+no public name, so that one of the two may be too old for the other. Install the
+engine into that environment anew.
 """
     assert Desk(tmp_path).run("explain", "s390") == Outcome(0, page, "")
 

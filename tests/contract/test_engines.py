@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from stackc.engine.model import Engine, Question, Running, Solved, Unsolvable
+from stackc.engine.pip_tools import PipTools
 from stackc.engine.uv import Uv
 from stackc.errors import UpstreamError
 from stackc.loop import Loop
@@ -28,7 +29,7 @@ from support.workbench import Notes, make_plan, matrix_of, name_of, rule_of, set
 PIP = {"pip": (Release(version="25.0"),)}
 Universe = Mapping[str, tuple[Release, ...]]
 
-pytestmark = pytest.mark.parametrize("engine", [Uv(), FakeEngine()], ids=["uv", "fake"])
+pytestmark = pytest.mark.parametrize("engine", [Uv(), PipTools(), FakeEngine()], ids=["uv", "pip-tools", "fake"])
 
 
 @contextmanager
@@ -199,6 +200,34 @@ def test_an_upstream_failure_is_never_taken_for_a_conflict(engine: Engine, tmp_p
     assert [finding.code for finding in caught.value.findings] == [{"page": "S311", "metadata": "S320"}[broken]]
 
 
+def test_a_page_that_failed_is_never_passed_over_for_an_older_release_without_it(engine: Engine, tmp_path: Path) -> None:
+    universe = {"app": releases("1.0", "2.0", v2_0=("base",)), "base": releases("1.0")}
+    with resolver(engine, universe, make_plan({"app": ""}), tmp_path) as (made, index):
+        index.site.answers["/simple/base/"] = IndexAnswer(500)
+        with pytest.raises(UpstreamError) as caught:
+            made.resolve()
+
+    assert [finding.code for finding in caught.value.findings] == ["S311"]
+
+
+def test_a_pre_release_that_only_a_requirement_names_is_not_taken(engine: Engine, tmp_path: Path) -> None:
+    universe = {"app": releases("1.0", v1_0=("base>=2.0rc1",)), "base": releases("1.0", "2.0rc1")}
+
+    assert "base" in conflict(engine, universe, make_plan({"app": ""}), tmp_path)
+    assert solve(engine, universe, make_plan({"app": "", "base": ">=2.0rc1"}), tmp_path) == {"app": "1.0", "base": "2.0rc1"}
+
+
+def test_it_finds_a_solution_although_the_preferences_clash_with_each_other(engine: Engine, tmp_path: Path) -> None:
+    universe = {
+        "new": releases("1.0", v1_0=("deep>=2",)),
+        "kept": releases("1.0", "2.0", v1_0=("deep<2",), v2_0=("deep",)),
+        "deep": releases("1.0", "2.0"),
+    }
+    plan = make_plan({"new": "", "kept": ""}, preferences={"kept": "1.0", "deep": "1.0"})
+
+    assert solve(engine, universe, plan, tmp_path) == {"new": "1.0", "kept": "2.0", "deep": "2.0"}
+
+
 def test_pip_and_the_build_tools_are_chosen_beside_the_rest(engine: Engine, tmp_path: Path) -> None:
     universe = {
         "app": releases("1.0", v1_0=("setuptools<70",)),
@@ -278,6 +307,6 @@ def test_it_can_be_stopped_at_once(engine: Engine, tmp_path: Path) -> None:
 
 
 def test_it_says_its_name_and_version(engine: Engine) -> None:
-    assert engine.name in {"uv", "fake"}
+    assert engine.name in {"uv", "pip-tools", "fake"}
     assert engine.version()[0].isdigit()
     assert name_of(engine.name) == engine.name

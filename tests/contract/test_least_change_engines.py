@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from packaging.version import Version
 
 from stackc.engine.model import Engine
+from stackc.engine.pip_tools import PipTools
 from stackc.engine.uv import Uv
 from stackc.least_change import Freed, freed_from, least_change, opening
 from stackc.lock.model import Lock
@@ -25,7 +26,7 @@ from unit.lock.lock_samples import LOCK
 
 Universe = Mapping[str, tuple[Release, ...]]
 
-pytestmark = pytest.mark.parametrize("engine", [Uv(), FakeEngine()], ids=["uv", "fake"])
+pytestmark = pytest.mark.parametrize("engine", [Uv(), PipTools(), FakeEngine()], ids=["uv", "pip-tools", "fake"])
 
 APP_WANTS_ANOTHER_BASE = {
     "app": (

@@ -37,6 +37,9 @@ class FakeEngine:
     def start(self, question: Question) -> Running:
         return _FakeRun(question)
 
+    def close(self) -> None:
+        pass
+
 
 class _StoppedError(Exception):
     """The engine is to end."""
@@ -113,12 +116,8 @@ class _Search:
 
     def _candidates(self, name: NormalizedName, requirement: Requirement) -> Iterator[Version]:
         fitting = [version for version in self._page(name) if requirement.specifier.contains(version, prereleases=True)]
-        stable = [version for version in fitting if not version.is_prerelease]
-        allowed = fitting if requirement.specifier.prereleases or not stable else stable
         preferred = self._question.preferences.get(name)
-        if preferred in fitting:
-            yield preferred
-        yield from (version for version in sorted(allowed, reverse=True) if version != preferred)
+        yield from sorted(fitting, key=lambda version: (version == preferred, version), reverse=True)
 
     def _needs(self, name: NormalizedName, version: Version, extras: frozenset[str]) -> tuple[Requirement, ...]:
         if (name, version) not in self._metadata:

@@ -134,8 +134,8 @@ def test_the_environment_is_built_from_scratch(alone: Path, tmp_path: Path, monk
     }  # fmt: skip
     assert arguments == [
         "pip", "compile", "requirements.in", "-o", "out.txt", "--default-index", "http://127.0.0.1:9/t-token/simple/",
-        "--no-config", "--no-sources", "--index-strategy", "first-index", "--keyring-provider", "disabled", "--no-build",
-        "--no-python-downloads", "--no-header", "--no-annotate", "--color", "never", "--no-progress",
+        "--prerelease", "allow", "--no-config", "--no-sources", "--index-strategy", "first-index", "--keyring-provider",
+        "disabled", "--no-build", "--no-python-downloads", "--no-header", "--no-annotate", "--color", "never", "--no-progress",
         "--cache-dir", f"{run}/cache", "-p", sys.executable,
     ]  # fmt: skip
 

@@ -86,7 +86,7 @@ def init_command(  # noqa: PLR0913 (one per option)
 @stackc.command("compile", short_help="Resolve, prove and write the locks and the Dockerfile.")
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
 @with_manifest
-@click.option("--engine", default="uv", show_default=True, metavar="NAME", help="The resolver: uv.")
+@click.option("--engine", default="uv", show_default=True, metavar="NAME", help="The resolver: uv, or pip-tools.")
 @click.option("--upgrade", is_flag=True, help="Forget the old pins, and take the newest versions that fit.")
 @click.option("--offline", is_flag=True, help="Ask no index: use the cache and the embedded catalog alone.")
 @click.option("--dry-run", is_flag=True, help="Tell what would change, and write nothing.")

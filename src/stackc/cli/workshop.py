@@ -33,9 +33,10 @@ def open_workshop(manifest: Manifest, *, engine: str, offline: bool, environment
     def address(index: str) -> str:
         return manifest.indexes[index].url or default_index_url(cache, environment)
 
+    resolver = ENGINES[engine](environment.get("PATH"))
     try:
         yield Workshop(
-            engine=ENGINES[engine](environment.get("PATH")),
+            engine=resolver,
             cache=cache,
             settings=NetworkSettings.from_environment(environment, offline=offline),
             addresses=address,
@@ -44,6 +45,7 @@ def open_workshop(manifest: Manifest, *, engine: str, offline: bool, environment
             scratch=scratch_parent(environment.get("TMPDIR")),
         )
     finally:
+        resolver.close()
         cache.close()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 from packaging.utils import NormalizedName
@@ -39,11 +39,19 @@ class Unsolvable(Struct, frozen=True):
     text: str
 
 
+How = Literal["otherwise", "unusable", "unread", "gave up"]
+
+
 class Failed(Struct, frozen=True):
-    """The engine ended in another way; `text` is its own words."""
+    """The engine ended in another way; `text` is its own words.
+
+    `how` is `unusable` where it could not begin, `unread` where a requirement line is none to it, `gave up` where its search
+    took more steps than it allows itself.
+    """
 
     status: int
     text: str
+    how: How = "otherwise"
 
 
 Answer = Solved | Unsolvable | Failed
@@ -74,3 +82,6 @@ class Engine(Protocol):
 
     def start(self, question: Question) -> Running:
         """Begin to resolve. Raises EngineError (S390) where the engine is not installed."""
+
+    def close(self) -> None:
+        """Let go of all that is kept for the next question; one that comes all the same is answered."""

@@ -62,8 +62,8 @@ class ViewSession:
     `addresses` gives each index's address. `soon` calls back in the loop's next turn. `failures` collects what went wrong
     upstream: an engine reports such a thing as a conflict, so it is these that the user is told. `withheld` is set once an
     engine was refused a page for such a reason: some engines go on, as if there were no such project. `progress` is called
-    after every answer from upstream. The sessions of targets that are resolved side by side need nearly the same: what one of them
-    fetches ahead, its `followers` look at too, each for its own target.
+    after every answer from upstream. The sessions of targets that are resolved side by side need nearly the same: what one of
+    them fetches ahead, its `followers` look at too, each for its own target.
     """
 
     def __init__(
