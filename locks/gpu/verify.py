@@ -54,7 +54,7 @@ LOCKED = json.loads(
  "inputs": {
   "manifest": "sha256:78b776f33b10d2de69e55cf5bfd4f2b73fa3be15051bf78cbe69673b2b2b77c5",
   "matrix": "sha256:07d28f7f5c9df32fca3a500c468af1dd2f35b1fac4f70a9dd493590dada622ae",
-  "templates": "sha256:eed1bd6f4064639aeb8857f97086262e13c26448430e55ec9f8082dc772a8b84"
+  "templates": "sha256:ddd05b52fb29e01f95446c937564e2a8b5396946a97ffea369e6273a1d5dd51b"
  },
  "machine": "x86_64",
  "packages": {
@@ -443,7 +443,7 @@ def check_version(report, name, locked, installed):
     elif comparable(found) == comparable(wanted):
         report.hold("version", name, "%s %s" % (name, found))
     elif comparable(found)[0] == comparable(wanted)[0]:
-        text += ": it came from another index than %s" % locked["index"]
+        text += ": it came from another index than %s" % locked["index"] if locked["index"] else ": it is of another file"
         remedy = "install it by %s alone, in no other requirements file; %s" % (locked["by"], rebuilt(locked))
         report.fail("label", name, text, remedy, wanted, found)
     else:

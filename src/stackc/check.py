@@ -10,6 +10,7 @@ from difflib import unified_diff
 
 from msgspec.structs import replace
 
+from stackc.direct_files import changed_files
 from stackc.errors import Finding, LockError, Place, StackcError
 from stackc.layout import BAKE, LOCK, lock_folder, outputs_digest, read_outputs, templates_folder
 from stackc.lock.model import Lock
@@ -43,7 +44,8 @@ def _check_target(name: str, project: Project) -> tuple[Finding, ...]:
         return (no_lock(name, project),)
     moved = tuple(_moved_inputs(lock, project, name))
     drift = _drift(lock, project, name, moved=bool(moved))
-    return (*moved, *prove(lock, matrix=project.matrix), *drift, *_warnings(lock, project))
+    changed = changed_files(lock, project.manifest, folder=project.folder)
+    return (*moved, *changed, *prove(lock, matrix=project.matrix), *drift, *_warnings(lock, project))
 
 
 def _warnings(lock: Lock, project: Project) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from stackc.direct_files import settle_direct_files
 from stackc.errors import BugError, Finding, IncompatibleError, LockError, NoSolutionError, StackcError, joined
 from stackc.landing import fallen_before, fallen_now, refuse
 from stackc.layout import LOCK, lock_folder
@@ -163,7 +164,8 @@ class _Run:
             plan, warnings = plan_target(project, target, previous=previous, upgrade=upgrade)
         except IncompatibleError as error:
             raise IncompatibleError(self._repaired(error.findings, target, previous, progress)) from None
-        current = used if used is not None and is_current(folder, project.digests) else None
+        same = used is not None and used.roots == plan.roots  # a file that lies in the project may be another one by now
+        current = used if same and is_current(folder, project.digests) else None
         return _Prepared(
             name=name,
             folder=folder,
@@ -302,6 +304,7 @@ def plan_target(
     """Return the plan for a target and the matrix's warnings. Raises ManifestError and IncompatibleError."""
     manifest = project.manifest
     components = fill_partners(manifest.components_for(target.name), facts=project.facts, places=manifest.places)
+    components = settle_direct_files(components, target=target, folder=project.folder, places=manifest.places)
     facts, policy, places = project.facts, manifest.policy, manifest.places
     findings = (
         *check_base(manifest.targets[target.name], facts=facts, policy=policy, places=places),

@@ -24,6 +24,7 @@ from stackc.lock.proof import prove
 from stackc.lock.relock import Pinned, relock
 from stackc.lock.requirements import parse_needs, parse_specifiers
 from stackc.lock.steps import conflict_finding, conflicts
+from stackc.manifest.model import DirectReference
 from stackc.plan import Plan
 from stackc.project import Project
 from stackc.render.outputs import render
@@ -81,9 +82,9 @@ def lock_pins(found: Resolution, project: Project, plan: Plan, *, engine: Engine
     Raises IncompatibleError where a step needs a later one, UpstreamError where a file has no hash, and BugError where the
     pins do not prove.
     """
-    packages = assemble(plan.roots, _chosen(found.pins, found), target=plan.target, matrix=project.matrix)
+    packages = assemble(plan.roots, _chosen(found.pins, found, plan), target=plan.target, matrix=project.matrix)
     _require_closed_steps(packages, project, plan)
-    tools = tuple(_tool(name, release) for name, release in sorted(_chosen(found.tools, found).items()))
+    tools = tuple(_tool(name, release) for name, release in sorted(_chosen(found.tools, found, plan).items()))
     lock = _headed(Pinned(packages=packages, tools=tools, engine=engine), project, plan)
     _require_proof(lock, project)
     return _rendered(lock, project, plan.target, compiled)
@@ -100,22 +101,24 @@ def _tool(name: NormalizedName, release: ChosenRelease) -> Package:
     )
 
 
-def _chosen(pins: Mapping[NormalizedName, Version], found: Resolution) -> dict[NormalizedName, ChosenRelease]:
+def _chosen(pins: Mapping[NormalizedName, Version], found: Resolution, plan: Plan) -> dict[NormalizedName, ChosenRelease]:
     shown = {name: found.projects[name].releases[version] for name, version in sorted(pins.items())}
     bare = [name for name, release in shown.items() if release.file.hashes.sha256 is None]
     if bare:
         raise UpstreamError(_without_hash(shown[name].file.filename, found.projects[name].index) for name in bare)
-    return {name: _choice(release, found.projects[name].index) for name, release in shown.items()}
+    directs = plan.directs
+    return {name: _choice(release, found.projects[name].index, directs.get(name)) for name, release in shown.items()}
 
 
-def _choice(release: ShownRelease, index: str) -> ChosenRelease:
+def _choice(release: ShownRelease, index: str, direct: DirectReference | None) -> ChosenRelease:
     row = release.file
     if release.neutral is None:
         raise BugError(Finding(code="S904", message=f"`{row.filename}` was pinned without metadata"))
     moment = moment_of(row.upload_time) if row.upload_time else None
     return ChosenRelease(
         version=release.version,
-        index=index,
+        index=index if direct is None else None,
+        direct=None if direct is None else direct.kind,
         file=LockedFile(
             name=row.filename,
             sha256=(row.hashes.sha256 or "").lower(),

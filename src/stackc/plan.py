@@ -6,15 +6,18 @@ import datetime as dt
 from collections.abc import Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from stackc.lock.model import Root, Route
+from stackc.errors import Place
+from stackc.lock.model import DirectFile, Root, Route
 from stackc.lock.routing import index_of
-from stackc.manifest.model import Component, Index, Manifest
+from stackc.manifest.model import Component, DirectReference, Index, Manifest
 from stackc.matrix.model import Matrix
+from stackc.matrix.places import place_of_version
 from stackc.target import Target
 from stackc.view.rules import ViewRules, view_rules
 
@@ -26,7 +29,8 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     `own_indexes` are the indexes that components name for themselves; `preferences` are the pins of the previous lock; `held`
     are releases beside which none of the same project is to be seen; `tools` are the requirements for pip and the build tools,
-    which are chosen apart from the rest. `foremost` are projects that the engine is to think of first.
+    which are chosen apart from the rest. `foremost` are projects that the engine is to think of first. `directs` are the files
+    that components name themselves, for whose projects no index is asked, and `direct_places` where the manifest names each.
     """
 
     target: Target
@@ -43,6 +47,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     tools: tuple[str, ...]
     held: Mapping[NormalizedName, Version] = {}
     foremost: frozenset[NormalizedName] = frozenset()
+    directs: Mapping[NormalizedName, DirectReference] = {}
+    direct_places: Mapping[NormalizedName, Place] = {}
 
     def index_of(self, project: NormalizedName) -> str:
         """Return the name of the one index that a project is looked up on."""
@@ -80,6 +86,7 @@ def make_plan(
     preferences: Mapping[NormalizedName, Version],
 ) -> Plan:
     """Return the plan for `target`; `components` are the target's own, with the matrix's partners filled in."""
+    components = tuple(map(_without_label, components))
     return Plan(
         target=target,
         components=components,
@@ -93,6 +100,12 @@ def make_plan(
         sdists=tuple(sorted(manifest.policy.sdists)),
         preferences=preferences,
         tools=(f"pip{manifest.image.pip}", *manifest.image.build_tools),
+        directs={component.name: component.direct for component in components if component.direct is not None},
+        direct_places={
+            component.name: place_of_version(component, places=manifest.places, target=target.name)
+            for component in components
+            if component.direct is not None
+        },
     )
 
 
@@ -105,6 +118,22 @@ def routes_of(manifest: Manifest) -> tuple[Route, ...]:
 
 
 def root_of(component: Component) -> Root:
-    """Return what a component asks of the resolver and of the steps."""
+    """Return what a component asks of the resolver and of the steps. Raises ValueError for a file whose sha256 is not known."""
     extras = f"[{','.join(sorted(component.extras))}]" if component.extras else ""
-    return Root(requirement=f"{component.name}{extras}{component.version}", order=component.order, index=component.index)
+    direct = None if component.direct is None else _direct_file(component.direct)
+    requirement = f"{component.name}{extras}{component.version}"
+    return Root(requirement=requirement, order=component.order, index=component.index, direct=direct)
+
+
+def _without_label(component: Component) -> Component:
+    """Return a component that asks for its own file without the label in the file's name, which its metadata may lack."""
+    if component.direct is None or not isinstance(component.version, SpecifierSet):
+        return component
+    public = ",".join(sorted(f"=={Version(each.version).public}" for each in component.version))
+    return replace(component, version=SpecifierSet(public))
+
+
+def _direct_file(direct: DirectReference) -> DirectFile:
+    if direct.sha256 is None:
+        raise ValueError(f"the sha256 of {direct.file} is not known")
+    return DirectFile(kind=direct.kind, file=direct.file, sha256=direct.sha256)

@@ -22,6 +22,7 @@ from stackc.files import scratch_folder
 from stackc.plan import Plan
 from stackc.upstream.cache import Cache
 from stackc.upstream.client import IndexClient
+from stackc.upstream.direct import DirectPages, DirectSource
 from stackc.upstream.pages import Found, PageOutcome, Unavailable
 from stackc.upstream.settings import NetworkSettings
 from stackc.view.curate import Curation, Listed
@@ -98,9 +99,12 @@ class Resolver:
         self._pages = self._client.pages(
             Curation(plan.target, exclude_newer=plan.exclude_newer, sdists=plan.sdists), note=progress.note
         )
+        self._direct = DirectSource(self._loop, workshop.cache, workshop.settings, target=plan.target)
+        self._stack.callback(self._direct.close)
+        self._routed = DirectPages(self._pages, self._direct, directs=plan.directs, places=plan.direct_places)
         self.session = ViewSession(
             plan,
-            pages=self._pages,
+            pages=self._routed,
             metadata=self._client.metadata,
             reader=self._client.reader(plan.target.marker_environment()),
             addresses=workshop.addresses,
@@ -131,6 +135,7 @@ class Resolver:
         clock, and what `resolve` raises.
         """
         self._plan = plan
+        self._routed.directs = plan.directs
         self.session.show(plan)
         answer = self._answer(until=until)
         return _pins(answer) if isinstance(answer, Solved) else Conflict(answer.text, self.session, self._plan.rules)

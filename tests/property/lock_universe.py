@@ -19,13 +19,14 @@ from packaging.version import Version
 
 from stackc.errors import Place
 from stackc.lock.locked_target import target_of
-from stackc.lock.model import Engine, Inputs, Lock, LockedFile, LockedTarget, Package, Root, Route
+from stackc.lock.model import DirectFile, DirectKind, Engine, Inputs, Lock, LockedFile, LockedTarget, Package, Root, Route
 from stackc.lock.requirements import parse_needs
 from stackc.lock.steps import assign, conflicts
 from stackc.lock.why import bounds
 from stackc.matrix.model import Arm, Condition, Matrix, ProjectName, Rule
 
 NAMES = tuple(NormalizedName(text) for text in ("alpha", "beta-lib", "gamma", "nvidia-delta", "epsilon", "zeta"))
+KINDS: tuple[DirectKind, ...] = ("url", "path")
 EXTRAS = tuple(NormalizedName(text) for text in ("fast", "x-tra"))
 VERSIONS = ("1.0", "1.4.2", "1.5rc1", "1.2.post1", "1.3+cu124")
 BELOW, ABOVE = "<1.6", ">=0.9"
@@ -81,10 +82,14 @@ def solutions(draw: st.DrawFn) -> Solution:
     requires = {name: draw(_requirements(names)) for name in names}
     rooted = draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
     roots = tuple(draw(_roots(name)) for name in rooted)
+    named = frozenset(draw(st.sets(st.sampled_from(rooted), max_size=2)))
     matrix = Matrix(rules={RULE.id: RULE} if draw(st.booleans()) else {}, waived=(), digest=f"sha256:{'2' * 64}")
     needed = _reachable(rooted, requires)
     own = {name: root.index for name, root in zip(rooted, roots, strict=True)}
     drawn = {name: draw(_packages(name, own.get(name))) for name in sorted(needed)}
+    for name in named:
+        drawn[name] = draw(_direct(drawn[name]))
+    roots = tuple(_named(root, drawn[name]) for name, root in zip(rooted, roots, strict=True))
     lock = Lock(
         target=TARGET,
         stackc="0.1.0",
@@ -169,6 +174,26 @@ def _packages(name: NormalizedName, own: str | None) -> st.SearchStrategy[Packag
         st.none() | st.datetimes(dt.datetime(2015, 1, 1), dt.datetime(2026, 11, 19), timezones=st.just(dt.timezone.utc)),  # noqa: DTZ001
         st.sampled_from(ADMITTING),
     )
+
+
+def _direct(package: Package) -> st.SearchStrategy[Package]:
+    """Return pins of a file that their component names; its name may have a local version label that its version lacks."""
+    label = "" if package.version.local else "+Label1"
+    file = replace(package.file, name=file_of(package.name, f"{package.version}{label}", "py3-none-any"))
+    plain = replace(package, index=None)
+    return st.builds(
+        lambda kind, labelled: replace(plain, direct=kind, file=file if labelled else plain.file),
+        st.sampled_from(KINDS),
+        st.booleans(),
+    )
+
+
+def _named(root: Root, package: Package) -> Root:
+    """Return a root that names the file of its pin, if that is one which a component names."""
+    if package.direct is None:
+        return root
+    file = DirectFile(kind=package.direct, file=package.file.name, sha256=package.file.sha256)
+    return replace(root, index=None, direct=file)
 
 
 @st.composite

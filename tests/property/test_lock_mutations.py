@@ -18,8 +18,19 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from property.lock_universe import EXCLUDING, EXTRAS, FAR_VERSIONS, FOREIGN_TAGS, RULE, Solution, file_of, settle, solutions
-from stackc.lock.model import Lock, LockedFile, Package, Root
+from property.lock_universe import (
+    EXCLUDING,
+    EXTRAS,
+    FAR_VERSIONS,
+    FOREIGN_TAGS,
+    KINDS,
+    RULE,
+    Solution,
+    file_of,
+    settle,
+    solutions,
+)
+from stackc.lock.model import DirectFile, Lock, LockedFile, Package, Root
 from stackc.lock.proof import prove
 from stackc.lock.requirements import parse_need
 from stackc.matrix.model import Arm, Condition, ProjectName
@@ -180,6 +191,60 @@ def file_after_the_cut_off(solution: Solution, data: Draw) -> Lock:
     return replace(_put(solution.lock, replace(package, file=late)), exclude_newer=cut_off)
 
 
+def file_named_by_nobody(solution: Solution, data: Draw) -> Lock:
+    """Say of a pin of an index that its component names the file."""
+    having = [package for package in solution.lock.packages if package.direct is None]
+    assume(having)
+    package = data.draw(st.sampled_from(having))
+    return _put(solution.lock, replace(package, index=None, direct=data.draw(st.sampled_from(KINDS))))
+
+
+def _direct(solution: Solution, data: Draw) -> tuple[int, Root, DirectFile]:
+    """Return the number of a root that names a file, the root, and the file."""
+    having = [(number, root, root.direct) for number, root in enumerate(solution.lock.roots) if root.direct is not None]
+    assume(having)
+    return data.draw(st.sampled_from(having), label="direct root")
+
+
+def file_of_an_index(solution: Solution, data: Draw) -> Lock:
+    """Say of a pin whose component names the file that it comes from an index."""
+    _number, root, _direct_file = _direct(solution, data)
+    package = solution.lock.by_name[NormalizedName(str(root.parsed.name))]
+    return _put(solution.lock, replace(package, index=data.draw(st.sampled_from(("cu124", "pypi"))), direct=None))
+
+
+def file_without_its_name(solution: Solution, data: Draw) -> Lock:
+    number, root, _direct_file = _direct(solution, data)
+    return _put_root(solution.lock, number, replace(root, direct=None))
+
+
+def file_of_another_kind(solution: Solution, data: Draw) -> Lock:
+    number, root, direct = _direct(solution, data)
+    other = KINDS[direct.kind == KINDS[0]]
+    return _put_root(solution.lock, number, replace(root, direct=replace(direct, kind=other)))
+
+
+def file_with_another_hash(solution: Solution, data: Draw) -> Lock:
+    number, root, direct = _direct(solution, data)
+    return _put_root(solution.lock, number, replace(root, direct=replace(direct, sha256="b" * 64)))
+
+
+def pin_with_another_hash_than_its_component(solution: Solution, data: Draw) -> Lock:
+    _number, root, _direct_file = _direct(solution, data)
+    package = solution.lock.by_name[NormalizedName(str(root.parsed.name))]
+    return _put(solution.lock, replace(package, file=replace(package.file, sha256="b" * 64)))
+
+
+def file_of_another_name(solution: Solution, data: Draw) -> Lock:
+    number, root, direct = _direct(solution, data)
+    return _put_root(solution.lock, number, replace(root, direct=replace(direct, file=direct.file.replace("-", "-1!", 1))))
+
+
+def file_and_index(solution: Solution, data: Draw) -> Lock:
+    number, root, _direct_file = _direct(solution, data)
+    return _put_root(solution.lock, number, replace(root, index="pypi"))
+
+
 def packages_out_of_order(solution: Solution, data: Draw) -> Lock:
     assume(len(solution.lock.packages) > 1)
     return replace(solution.lock, packages=solution.lock.packages[::-1])
@@ -218,6 +283,14 @@ MUTATIONS: tuple[Mutation, ...] = (
     sdist_that_is_not_allowed,
     python_excluded,
     file_after_the_cut_off,
+    file_named_by_nobody,
+    file_of_an_index,
+    file_without_its_name,
+    file_of_another_kind,
+    file_with_another_hash,
+    pin_with_another_hash_than_its_component,
+    file_of_another_name,
+    file_and_index,
     packages_out_of_order,
     name_of_another_project,
     tool_in_a_step,

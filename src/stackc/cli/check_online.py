@@ -37,7 +37,7 @@ def check_online(names: Sequence[str], project: Project, *, environment: Mapping
     with open_workshop(project.manifest, engine="uv", offline=False, environment=environment) as workshop:
         answers = ask(
             [subject_of(each) for each in known],
-            addresses={each.package.index: workshop.addresses(each.package.index) for each in known},
+            addresses={index: workshop.addresses(index) for index in {subject_of(each).index for each in known}},
             cache=workshop.cache,
             settings=workshop.settings,
             progress=lambda came, waiting: progress.counts(pages=came, releases=0, waiting=waiting),

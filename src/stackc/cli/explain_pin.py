@@ -89,7 +89,7 @@ def _releases(
 def _lines(found: Explanation, lock: Lock, project: Project) -> Iterator[str]:
     package = found.package
     yield f"{package.name} {package.version} in target `{lock.target.name}`"
-    yield f"  file    {safe(package.file.name)}, from index {package.index}, step {package.step}"
+    yield f"  file    {safe(package.file.name)}, from {safe(package.source)}, step {package.step}"
     yield f"  needed  {' -> '.join((MANIFEST, *found.chain))}"
     yield ""
     yield from _bounds(found, lock, project)
@@ -142,6 +142,9 @@ def _details(found: Explanation, lock: Lock, shown: Sequence[Bound], project: Pr
 
 def _outlook(found: Explanation) -> Iterator[str]:
     name = found.package.name
+    if found.package.direct is not None:
+        yield from ("", f"no index was asked for other releases of {name}: stack.toml names its file")
+        return
     if found.newer is None:
         return
     yield ""

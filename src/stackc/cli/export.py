@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def write_pylock(
     """Write the lock of one target as pylock.toml, to `output` or to standard output."""
     project = load_project(manifest, today=dt.datetime.now(dt.timezone.utc).date())
     (name,) = chosen_targets(project.manifest, (target or project.manifest.default_target,))
-    text = _pylock(name, project, offline=offline, environment=environment)
+    folder = Path() if output is None else output.parent
+    text = _pylock(name, project, folder=folder, offline=offline, environment=environment)
     if output is None:
         click.echo(text, nl=False)
     else:
@@ -39,7 +41,7 @@ def write_pylock(
         click.echo(f"wrote {output}")
 
 
-def _pylock(name: str, project: Project, *, offline: bool, environment: Mapping[str, str]) -> str:
+def _pylock(name: str, project: Project, *, folder: Path, offline: bool, environment: Mapping[str, str]) -> str:
     lock = load_lock(project.folder / lock_folder(name), name)
     if lock is None:
         raise LockError(no_lock(name, project))
@@ -50,6 +52,10 @@ def _pylock(name: str, project: Project, *, offline: bool, environment: Mapping[
         open_workshop(project.manifest, engine=lock.engine.name, offline=offline, environment=environment) as workshop,
         Resolver(plan, workshop, progress) as resolver,
     ):
-        urls = resolver.file_addresses(package.name for package in lock.packages)
+        urls = resolver.file_addresses(package.name for package in lock.packages if package.direct is None)
     progress.clear()
-    return export(lock, urls=urls)
+    directs = {direct.file: direct for direct in plan.directs.values()}
+    named = {file: direct.location for file, direct in directs.items() if direct.kind == "url"}
+    local = {file: Path(direct.location) for file, direct in directs.items() if direct.kind == "path"}
+    paths = {file: Path(os.path.relpath(path, folder)).as_posix() for file, path in local.items()}
+    return export(lock, urls={**urls, **named}, paths=paths)

@@ -56,7 +56,7 @@ def _rows(compiled: Compiled) -> Iterator[Sequence[str]]:
     for root in compiled.lock.roots:
         package = compiled.lock.by_name[canonicalize_name(root.parsed.name)]
         step = str(package.step) if package.step < compiled.lock.last_step else "requirements.txt"
-        yield package.name, str(package.version), package.index, step, _change(package, before)
+        yield package.name, str(package.version), package.index or str(package.direct), step, _change(package, before)
 
 
 def _change(package: Package, before: dict[NormalizedName, str]) -> str:

@@ -39,8 +39,8 @@ def _diagnose_component(component: Component, *, conflict: Conflict, resolver: R
     project = conflict.session.projects[component.name]
     if isinstance(project.outcome, Absent):
         return _absent(component, project, resolver=resolver, places=places)
-    if not isinstance(component.version, SpecifierSet):
-        return None
+    if not isinstance(component.version, SpecifierSet) or component.direct is not None:
+        return None  # a component's own file is there, or it was told why not
     admitted = [version for version in project.releases if component.version.contains(version, prereleases=True)]
     problems = [problem for version in admitted if (problem := project.releases[version].problem) is not None]
     if len(problems) < len(admitted):
@@ -74,6 +74,14 @@ def _no_release(component: Component, specifier: SpecifierSet, *, conflict: Conf
         (version, reason) for version, reason in _barred(session, project) if specifier.contains(version, prereleases=True)
     ]
     asked = f"`{component.name}{spelled(specifier)}`"
+    direct = session.plan.directs.get(component.name)
+    if direct is not None:
+        return Finding(
+            code="S303",
+            message=f"{asked} is not looked for: stack.toml names `{direct.file}`, and no other release",
+            places=(session.plan.direct_places[component.name],),
+            hint=f"name another file; or remove `{direct.kind}`, and let an index have the project",
+        )
     offer = ", ".join(str(version) for version in _nearest(specifier, list(project.releases)))
     return Finding(
         code="S303",

@@ -228,7 +228,7 @@ class _Case:
 
     def _sharing(self, trials: Trials) -> list[_Told]:
         """Return cores that share lines with the first one: what is left when any one of its lines is settled."""
-        stack, found = self._stack(), list(self._cores)
+        stack, found = replace(self._stack(), files_stay=False), list(self._cores)
         gone = frozenset(member for core in found[1:] for member in core.members)
         with suppress(*_GIVING_OUT):  # what was found until now is true
             for member in found[0].members if found else ():

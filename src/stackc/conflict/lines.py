@@ -97,6 +97,8 @@ def place_of(line: Line, *, components: Sequence[Component], target: Target, pla
             return place_of_version(component, places=places, target=target.name)
         case ExtrasLine():
             return place_of_extras(component, places=places, target=target.name)
+        case _ if component.direct is not None:
+            return place_of_version(component, places=places, target=target.name)
         case _:
             return places.at("components", component.spelled)
 

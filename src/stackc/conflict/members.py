@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
 
 from stackc.conflict.core import Core, minimal_core
 from stackc.conflict.lines import ComponentLine, ExtrasLine, VersionLine
@@ -31,7 +32,8 @@ Member = ComponentLine | VersionLine | ExtrasLine | InForce
 class Stack(Struct, frozen=True, kw_only=True):
     """A plan whose members can be taken away.
 
-    `asked` are components that always stay: what a question is about. `gone` are members that were taken away for good.
+    `asked` are components that always stay: what a question is about. `gone` are members that were taken away for good. With
+    `files_stay`, a component that is gone still stands for the file that it names, lest its lack look like one more conflict.
     """
 
     plan: Plan
@@ -39,6 +41,7 @@ class Stack(Struct, frozen=True, kw_only=True):
     builds: Builds
     asked: tuple[Component, ...] = ()
     gone: frozenset[Member] = frozenset()
+    files_stay: bool = True
 
     def without(self, members: Iterable[Member]) -> Stack:
         """Return the stack without some members."""
@@ -46,7 +49,8 @@ class Stack(Struct, frozen=True, kw_only=True):
 
     def lines(self, component: Component) -> list[Member]:
         """Return the lines of a component that can be taken away from it."""
-        found: list[Member] = [VersionLine(component.name)] if str(component.version) else []
+        bounded = str(component.version) and component.direct is None  # a file has the one version that it has
+        found: list[Member] = [VersionLine(component.name)] if bounded else []
         if component.extras:
             found.append(ExtrasLine(component.name))
         return [line for line in found if line not in self.gone]
@@ -72,13 +76,18 @@ class Stack(Struct, frozen=True, kw_only=True):
         return replace(
             self.plan,
             components=components,
+            directs={name: file for name, file in self.plan.directs.items() if self._names_file(name, kept)},
             roots=tuple(map(root_of, components)),
             rules=view_rules(clauses, target.virtual_versions(), builds=self.builds, machine=target.machine),
         )
 
+    def _names_file(self, name: NormalizedName, kept: frozenset[Member]) -> bool:
+        """Say whether a project comes from its component's file."""
+        return ComponentLine(name) in kept or (self.files_stay and ComponentLine(name) in self.gone)
+
 
 def _relaxed(component: Component, kept: frozenset[Member]) -> Component:
-    bounded = VersionLine(component.name) in kept
+    bounded = VersionLine(component.name) in kept or component.direct is not None
     extras = component.extras if ExtrasLine(component.name) in kept else ()
     return replace(component, version=component.version if bounded else SpecifierSet(), extras=extras)
 

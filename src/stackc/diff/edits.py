@@ -106,7 +106,7 @@ def _spelled(path: Path, value: object, places: Places) -> str:
 def _of_roots(before: Lock, after: Lock) -> Iterator[Edit]:
     old, new = _roots(before), _roots(after)
     for name in sorted({*old, *new}):
-        for key in ("version", "extras", "order", "index"):
+        for key in ("version", "extras", "order", "index", "file"):
             was, now = (_said(roots.get(name), key) for roots in (old, new))
             if was != now:
                 yield Edit(path=("components", name, key), before=was, after=now)
@@ -126,6 +126,7 @@ def _said(root: Root | None, key: str) -> str | None:
         "extras": ", ".join(sorted(need.extras)) or None,
         "order": None if root.order is None else str(root.order),
         "index": root.index,
+        "file": None if root.direct is None else root.direct.file,
     }
     return said[key]
 

@@ -31,7 +31,7 @@ def _pin(package: Package, part: Part, last: int) -> Pin:
         part=part,
         name=package.name,
         version=package.version,
-        index=package.index,
+        index=package.index or f"{package.direct} in stack.toml",
         step=_step(package, part, last),
         file=package.file,
         extras=package.extras,

@@ -28,13 +28,17 @@ __all__ = ["Installed", "KeptOut", "Policy", "load"]
 _DATA = os.path.join(os.path.dirname(os.path.dirname(__file__)), "data", "kept_out.toml")
 _PINS = (
     r'^\[\[package\]\]\nname = "(?P<name>[^"\n]+)"\nversion = "(?P<version>[^"\n]+)"\n'
-    r'index = "(?P<index>[^"\n]+)"\nstep = (?P<step>\d+)$'
+    r'(?:index = "(?P<index>[^"\n]+)"|direct = "[^"\n]+")\nstep = (?P<step>\d+)$'
 )
 _BUILTIN_INDEX = "pypi"
+_FILE_KEYS = frozenset({"url", "path"})
 
 
 class Installed(Value):
-    """Where one target's image installs a project: `origin` names the index, `version` is the locked one if there is a lock."""
+    """Where one target's image installs a project: `version` is the locked one if there is a lock.
+
+    `origin` names the index, and is empty for a file that the manifest names itself.
+    """
 
     target: str
     step: int
@@ -187,8 +191,7 @@ class _Stack:
             order = self._order(name, target)
             if order is not None:
                 pin = self._pins[target].get(name)
-                index = self._value(name, target, "index")
-                routed = index if isinstance(index, str) else self._route(name)
+                routed = self._origin(name, target)
                 yield Installed(target, order, routed, pin.version if pin is not None and pin.step == order else None)
 
     def _order(self, name: str, target: str) -> int | None:
@@ -197,6 +200,13 @@ class _Stack:
 
     def _value(self, name: str, target: str, key: str) -> object:
         return self._overrides[target].get(name, {}).get(key, self._components[name].get(key))
+
+    def _origin(self, name: str, target: str) -> str:
+        """Return the index that a target's component comes from, "" where it names its file itself."""
+        override, component = self._overrides[target].get(name, {}), self._components[name]
+        table = override if _FILE_KEYS & override.keys() or "version" in override else component
+        index = override.get("index", component.get("index"))
+        return "" if _FILE_KEYS & table.keys() else index if isinstance(index, str) else self._route(name)
 
     def _route(self, name: str) -> str:
         """Return the index that serves a project, else the default one."""
@@ -213,7 +223,7 @@ def _pins(lock: str) -> dict[str, Installed]:
     except OSError:
         return {}
     pins = re.finditer(_PINS, text, re.MULTILINE)
-    return {pin["name"]: Installed("", int(pin["step"]), pin["index"], pin["version"]) for pin in pins}
+    return {pin["name"]: Installed("", int(pin["step"]), pin["index"] or "", pin["version"]) for pin in pins}
 
 
 def _text(file: str) -> str:

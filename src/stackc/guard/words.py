@@ -124,7 +124,8 @@ def _where(kept: KeptOut) -> str:
 def _installed(kept: KeptOut, place: Installed, *, several: bool) -> str:
     target = f" of target `{place.target}`" if several else ""
     version = place.version or (kept.wanted if kept.wanted and kept.wanted != "matrix" else "")
-    return f"step {place.step}{target} installs {' '.join(filter(None, (kept.name, version)))} from index `{place.origin}`"
+    source = f"from index `{place.origin}`" if place.origin else "from the file that stack.toml names"
+    return f"step {place.step}{target} installs {' '.join(filter(None, (kept.name, version)))} {source}"
 
 
 def _advice(code: str, item: Occurrence, kept: KeptOut, policy: Policy, *, fixing: bool) -> str:

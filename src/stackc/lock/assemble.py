@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from stackc.lock.model import LockedFile, Package, Root
+from stackc.lock.model import DirectKind, LockedFile, Package, Root
 from stackc.lock.steps import assign
 from stackc.lock.why import bounds
 from stackc.matrix.model import Matrix
@@ -23,10 +23,11 @@ class ChosenRelease(Struct, frozen=True, kw_only=True):
     """One pin with all that the view knew of it."""
 
     version: Version
-    index: str
+    index: str | None
     file: LockedFile
     requires_python: str | None
     neutral: Neutral
+    direct: DirectKind | None = None
 
 
 Chosen = Mapping[NormalizedName, ChosenRelease]
@@ -45,6 +46,7 @@ def assemble(roots: Sequence[Root], chosen: Chosen, *, target: Target, matrix: M
             name=name,
             version=chosen[name].version,
             index=chosen[name].index,
+            direct=chosen[name].direct,
             step=steps[name],
             file=chosen[name].file,
             extras=tuple(sorted(extras[name])),

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from packaging.tags import Tag
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from stackc.errors import Finding, Place
 from stackc.lock.document import AGAIN
@@ -90,7 +91,7 @@ def _check_requires_python(package: Package, target: Target, place: Place) -> It
 
 
 def _check_release(package: Package, filename: FileName, place: Place) -> Iterator[Finding]:
-    if (filename.project, filename.version) != (package.name, package.version):
+    if filename.project != package.name or package.version not in _named_versions(package, filename):
         yield Finding(
             code="S415",
             message=f"the file of `{package.name}` is one of another release",
@@ -99,6 +100,15 @@ def _check_release(package: Package, filename: FileName, place: Place) -> Iterat
             found=package.file.name,
             hint=AGAIN,
         )
+
+
+def _named_versions(package: Package, filename: FileName) -> tuple[Version, ...]:
+    """Return the versions that a file of this name may be of.
+
+    Files that are named directly may have a local version label in their name that their metadata lacks, as the wheels of
+    flash-attn do: pip and uv both install them as the version without it.
+    """
+    return (filename.version,) if package.direct is None else (filename.version, Version(filename.version.public))
 
 
 def _check_tags(package: Package, filename: FileName, target: Target, place: Place) -> Iterator[Finding]:

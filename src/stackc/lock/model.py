@@ -5,16 +5,33 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Literal
 
 from msgspec import Struct
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-__all__ = ["FORMAT", "Engine", "Inputs", "Lock", "LockedFile", "LockedTarget", "Package", "Root", "Route"]
+__all__ = [
+    "FORMAT",
+    "DirectFile",
+    "DirectKind",
+    "Engine",
+    "Inputs",
+    "Lock",
+    "LockedFile",
+    "LockedTarget",
+    "Package",
+    "Root",
+    "Route",
+]
 
 FORMAT = 1
 """The version of the lock's format that this stackc writes; a higher one is refused, never rewritten."""
+
+
+DirectKind = Literal["url", "path"]
+"""How a component names a file of its own: by its address, or by its path in the project."""
 
 
 class LockedFile(Struct, frozen=True, kw_only=True):
@@ -35,18 +52,32 @@ class Package(Struct, frozen=True, kw_only=True):
 
     `requires` holds the requirements that stand for the target with `extras` active: markers evaluated away, sorted, each as
     `str(Requirement)` of a normalized name. `why` holds one `SOURCE SPECIFIER` line per bound, sorted: the source is
-    `stack.toml`, a project's name, or `rule ID`.
+    `stack.toml`, a project's name, or `rule ID`. `index` is None where a component names the file itself, which `direct` says.
     """
 
     name: NormalizedName
     version: Version
-    index: str
+    index: str | None
     step: int
     file: LockedFile
     extras: tuple[NormalizedName, ...] = ()
     requires_python: str | None = None
     requires: tuple[str, ...] = ()
     why: tuple[str, ...] = ()
+    direct: DirectKind | None = None
+
+    @property
+    def source(self) -> str:
+        """Return in words where the file comes from."""
+        return f"index {self.index}" if self.direct is None else f"the {self.direct} in stack.toml"
+
+
+class DirectFile(Struct, frozen=True, kw_only=True):
+    """The one file that a component names itself, without its address: an address and a path are the manifest's business."""
+
+    kind: DirectKind
+    file: str
+    sha256: str
 
 
 class Root(Struct, frozen=True, kw_only=True):
@@ -55,6 +86,7 @@ class Root(Struct, frozen=True, kw_only=True):
     requirement: str
     order: int | None = None
     index: str | None = None
+    direct: DirectFile | None = None
 
     @property
     def parsed(self) -> Requirement:

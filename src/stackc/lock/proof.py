@@ -15,6 +15,7 @@ from packaging.version import Version
 
 from stackc.errors import Finding, LockError, Place
 from stackc.lock.codec import DIGEST, newer_format
+from stackc.lock.direct import check_direct
 from stackc.lock.document import AGAIN
 from stackc.lock.files import check_file, check_moment
 from stackc.lock.locked_target import lock_file, target_of
@@ -74,8 +75,10 @@ def prove(lock: Lock, *, matrix: Matrix) -> tuple[Finding, ...]:
         needs={package.name: parse_needs(package.requires) for package in lock.packages},
         roots=parse_needs(root.requirement for root in lock.roots),
     )
-    checks = (_check_form, _check_texts, _check_met, _check_extras, _check_needed, _check_files, _check_indexes, _check_rules)
-    return tuple(finding for check in (*checks, _check_steps, _check_why, _check_tools) for finding in check(case))
+    checks = (_check_form, _check_texts, _check_met, _check_extras, _check_needed, _check_files, _check_indexes, _check_direct)
+    return tuple(
+        finding for check in (*checks, _check_rules, _check_steps, _check_why, _check_tools) for finding in check(case)
+    )
 
 
 def _check_form(case: _Case) -> Iterator[Finding]:
@@ -205,7 +208,7 @@ def _check_indexes(case: _Case) -> Iterator[Finding]:
     for key, packages in (("package", lock.packages), ("tool", lock.tools)):
         for package in packages:
             index = index_of(package.name, own=own, routes=lock.routes) or "no index"
-            if package.index != index:
+            if package.index is not None and package.index != index:
                 yield Finding(
                     code="S419",
                     message=f"`{package.name}` does not come from its one index",
@@ -214,6 +217,10 @@ def _check_indexes(case: _Case) -> Iterator[Finding]:
                     found=package.index,
                     hint=AGAIN,
                 )
+
+
+def _check_direct(case: _Case) -> Iterator[Finding]:
+    yield from check_direct(case.lock, case.at)
 
 
 def _check_rules(case: _Case) -> Iterator[Finding]:

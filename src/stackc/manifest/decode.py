@@ -13,6 +13,7 @@ from stackc.errors import Finding, ManifestError, Place
 from stackc.manifest import fields, model
 from stackc.manifest.cursor import Cursor
 from stackc.manifest.digest import digest
+from stackc.manifest.direct import direct_of, version_of
 from stackc.manifest.kinds import Row
 from stackc.manifest.links import check_links
 from stackc.manifest.locate import located
@@ -108,15 +109,17 @@ def _components(rows: Mapping[str, Row]) -> Mapping[NormalizedName, model.Compon
 
 
 def _component(spelled: str, row: Row) -> model.Component:
+    direct = direct_of(row)
     return model.Component(
         name=canonicalize_name(spelled),
         spelled=spelled,
-        version=row[fields.Component.version],
+        version=row[fields.Component.version] if direct is None else version_of(direct),
         index=row.get(fields.Component.index),
         order=row.get(fields.Component.order),
         extras=_unique(row.get(fields.Component.extras)),
         imports=row.get(fields.Component.imports),
         verify=row.get(fields.Component.verify) or (),
+        direct=direct,
     )
 
 
@@ -136,16 +139,17 @@ def _target(name: str, row: Row) -> model.TargetTable:
 
 
 def _override(spelled: str, row: Row) -> model.Override:
-    extras = row.get(fields.Component.extras)
+    extras, direct = row.get(fields.Component.extras), direct_of(row)
     return model.Override(
         name=canonicalize_name(spelled),
         spelled=spelled,
-        version=row.get(fields.Component.version_override),
+        version=row.get(fields.Component.version_override) if direct is None else version_of(direct),
         index=row.get(fields.Component.index),
         order=row.get(fields.Component.order),
         extras=None if extras is None else _unique(extras),
         imports=row.get(fields.Component.imports),
         verify=row.get(fields.Component.verify),
+        direct=direct,
     )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from packaging.specifiers import SpecifierSet
 
 from stackc.manifest import grammar
-from stackc.manifest.kinds import Choice, Entries, Field, Flag, Items, Named, OneOrMore, Row, Table, TextOrTime, Whole
+from stackc.manifest.kinds import Choice, Entries, Field, Flag, Items, Named, OneOrMore, Row, Schema, Table, TextOrTime, Whole
 from stackc.manifest.model import BUILTIN_INDEX, FALL_BACK_MINORS, BaseImage, MatrixVersion
 from stackc.target import MACHINES
 
@@ -65,19 +65,31 @@ class Index:
 
 
 class Component:
-    """`[components.NAME]`, and without `version` being required, `[targets.X.components.NAME]`."""
+    """`[components.NAME]`, and with nothing of it being required, `[targets.X.components.NAME]`."""
 
     version: Field[SpecifierSet | MatrixVersion] = Field(
         key="version",
         kind=grammar.VERSION,
         doc='The versions that may be chosen, such as >=1.26,<2; or "matrix": the partner that the matrix names.',
-        required=True,
         example='`version = ">=1.2,<2"`',
     )
     version_override: Field[SpecifierSet | MatrixVersion] = Field(
         key="version", kind=grammar.VERSION, doc="The versions that may be chosen for this target."
     )
     index = Field(key="index", kind=grammar.INDEX_NAME, doc="The one index that the project is looked up on.")
+    url = Field(
+        key="url",
+        kind=grammar.FILE_URL,
+        doc="The address of the one wheel or sdist to install, in place of any index; `sha256` goes with it.",
+    )
+    path = Field(
+        key="path",
+        kind=grammar.FILE_PATH,
+        doc="The one wheel or sdist to install, as a path from the manifest's folder on, in place of any index.",
+    )
+    sha256 = Field(
+        key="sha256", kind=grammar.SHA256, doc="The sha256 of the file at `url` or `path`; one at a path may go without."
+    )
     order = Field(
         key="order",
         kind=Whole(minimum=1, maximum=999),
@@ -90,9 +102,17 @@ class Component:
         doc="The modules that the verification imports, where the project's name does not say.",
     )
     verify = Field(key="verify", kind=Items(of=grammar.EXPRESSION), doc="Python expressions that must be true in the image.")
-    _others = (index, order, extras, imports, verify)
-    table = Table(fields=(version, *_others))
-    override = Table(fields=(version_override, *_others))
+    _others = (index, url, path, sha256, order, extras, imports, verify)
+    _together: ClassVar[Schema] = {
+        "dependentRequired": {"url": ["sha256"]},
+        "dependentSchemas": {
+            "sha256": {"anyOf": [{"required": ["url"]}, {"required": ["path"]}]},
+            "index": {"not": {"anyOf": [{"required": ["url"]}, {"required": ["path"]}]}},
+            "url": {"not": {"required": ["path"]}},
+        },
+    }
+    table = Table(fields=(version, *_others), any_of=(version, url, path), also=_together)
+    override = Table(fields=(version_override, *_others), also=_together)
 
 
 def _components(table: Table) -> Named:

@@ -17,6 +17,8 @@ __all__ = [
     "DRIVER",
     "EXPRESSION",
     "EXTRA",
+    "FILE_PATH",
+    "FILE_URL",
     "FOLDER_HINT",
     "FOLDER_PATTERN",
     "GLIBC",
@@ -37,6 +39,7 @@ __all__ = [
     "REASON",
     "RULE",
     "SERVED",
+    "SHA256",
     "STACK_NAME",
     "SYSTEM_PACKAGE",
     "TARGET_NAME",
@@ -98,6 +101,29 @@ VERSION: Text[SpecifierSet | MatrixVersion] = Text(
     hint=reference.version_hint,
 )
 INDEX_NAME = Text(noun="an index's name", code="S116", pattern=FOLDER_PATTERN, parse=_text, hint=FOLDER_HINT)
+FILE_URL = Text(
+    noun="the http or https address of a wheel or an sdist",
+    code="S140",
+    pattern=r"https?://[A-Za-z0-9._~:/%!&()*+,;=\[\]-]+",
+    parse=reference.file_url,
+    longest=2048,
+    hint=reference.file_url_hint,
+    secret=True,
+)
+FILE_PATH = Text(
+    noun="the path of a wheel or an sdist inside the project",
+    code="S141",
+    pattern=r"(?![/<-])(?:(?!\.{1,2}(?:/|$))[^\"'`$\\/*?\[\]]+/)*[^\"'`$\\/*?\[\]]+",
+    parse=reference.file_path,
+    hint="write it from the manifest's folder on, as `wheels/mylib-1.0-py3-none-any.whl`; no `..`, quote, backslash or `$`",
+)
+SHA256 = Text(
+    noun="a sha256",
+    code="S142",
+    pattern="[0-9a-fA-F]{64}",
+    parse=str.lower,
+    hint="write its 64 hexadecimal digits alone, as `sha256sum FILE` prints them",
+)
 MODULE = Text(
     noun="a module's name",
     code="S128",

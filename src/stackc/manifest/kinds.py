@@ -248,9 +248,14 @@ class OneOrMore(Struct, Generic[T_co], frozen=True, kw_only=True):
 
 
 class Table(Struct, frozen=True, kw_only=True):
-    """A table with these fields and no others."""
+    """A table with these fields and no others, and with one of `any_of` at least; the first of them is what a report asks for.
+
+    `also` is what JSON Schema says beside of the fields together, for checks that are made elsewhere.
+    """
 
     fields: tuple[Field[object], ...]
+    any_of: tuple[Field[object], ...] = ()
+    also: Schema = field(default_factory=dict)
 
     def read(self, raw: object, at: Cursor) -> Row | None:
         """Return the row of all values that could be read, defaults included."""
@@ -261,6 +266,8 @@ class Table(Struct, frozen=True, kw_only=True):
         for key in [key for key in raw if key not in fields]:
             at.at(key).report("S105", f"unknown key `{shown(key)}`", hint=nearest(key, fields))
         values = {key: self._value(each, raw, at) for key, each in fields.items()}
+        if self.any_of and not any(each.key in raw for each in self.any_of):
+            _absent(self.any_of[0], at)
         return Row(at.path, {key: value for key, value in values.items() if value is not None}, frozenset(raw))
 
     def schema(self) -> Schema:
@@ -269,6 +276,9 @@ class Table(Struct, frozen=True, kw_only=True):
         described: Schema = {"type": "object", "properties": {each.key: each.schema() for each in self.fields}}
         if required:
             described["required"] = required
+        if self.any_of:
+            described["anyOf"] = [{"required": [each.key]} for each in self.any_of]
+        described |= self.also
         return {**described, "additionalProperties": False}
 
     @staticmethod
@@ -276,8 +286,7 @@ class Table(Struct, frozen=True, kw_only=True):
         if entry.key in raw:
             return entry.kind.read(raw[entry.key], at.at(entry.key))
         if entry.required:
-            hint = None if entry.example is None else f"add {entry.example}"
-            at.report(entry.absent, f"{_table_at(at)} has no `{entry.key}`", hint=hint)
+            _absent(entry, at)
         return None if entry.default is None else entry.kind.read(entry.default, at.at(entry.key))
 
 
@@ -358,6 +367,11 @@ _TYPES = {
     list: "an array",
     str: "a string",
 }
+
+
+def _absent(entry: Field[object], at: Cursor) -> None:
+    hint = None if entry.example is None else f"add {entry.example}"
+    at.report(entry.absent, f"{_table_at(at)} has no `{entry.key}`", hint=hint)
 
 
 def _wrong_type(raw: object, at: Cursor, *, wanted: str, hint: str | None = None) -> None:

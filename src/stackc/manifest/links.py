@@ -10,6 +10,7 @@ from itertools import combinations
 from packaging.utils import canonicalize_name
 
 from stackc.manifest.cursor import Cursor, nearest
+from stackc.manifest.direct import check_direct
 from stackc.manifest.fields import Component, Document, Image, Index, Stack, Target
 from stackc.manifest.kinds import Row
 from stackc.manifest.locate import Path
@@ -34,11 +35,14 @@ def check_links(document: Row, at: Cursor) -> None:
     _check_default_index(indexes, at)
     _check_claims(indexes, at)
     _check_components(components, indexes, at)
+    image, policy = document.get(Document.image), document.get(Document.policy)
+    check_direct(components, components, image=image, policy=policy, at=at)
     for target in targets.values():
         overrides = target.get(Target.overrides) or {}
         _check_components(overrides, indexes, at)
         _check_overrides(overrides, components, at)
-    _check_runtime(document.get(Document.image), at)
+        check_direct(components, overrides, image=image, policy=policy, at=at)
+    _check_runtime(image, at)
 
 
 def _check_runtime(image: Row | None, at: Cursor) -> None:

@@ -19,6 +19,7 @@ __all__ = [
     "MATRIX",
     "BaseImage",
     "Component",
+    "DirectReference",
     "Image",
     "Index",
     "Manifest",
@@ -82,8 +83,24 @@ class BaseImage(Struct, frozen=True, kw_only=True):
     digest: str | None
 
 
+class DirectReference(Struct, frozen=True, kw_only=True):
+    """The one file that a component names itself: by its `url`, or by its `path` from the manifest's folder on.
+
+    `location` is what the manifest says, `file` the file's name with all quoting undone. `sha256` is None for a path whose
+    file has not been read yet.
+    """
+
+    kind: Literal["url", "path"]
+    location: str
+    file: str
+    sha256: str | None
+
+
 class Component(Struct, frozen=True, kw_only=True):
-    """One `[components.NAME]`, or what is left of it after a target's overrides."""
+    """One `[components.NAME]`, or what is left of it after a target's overrides.
+
+    With a direct reference, `version` is exactly that of the file's name, and no index is asked.
+    """
 
     name: NormalizedName
     spelled: str
@@ -93,10 +110,14 @@ class Component(Struct, frozen=True, kw_only=True):
     extras: tuple[NormalizedName, ...] = ()
     imports: tuple[str, ...] | None = None
     verify: tuple[str, ...] = ()
+    direct: DirectReference | None = None
 
 
 class Override(Struct, frozen=True, kw_only=True):
-    """What one `[targets.X.components.NAME]` says; None where it is silent."""
+    """What one `[targets.X.components.NAME]` says; None where it is silent.
+
+    One that states a version, and no file, takes the project from an index, whatever the component says.
+    """
 
     name: NormalizedName
     spelled: str
@@ -106,6 +127,7 @@ class Override(Struct, frozen=True, kw_only=True):
     extras: tuple[NormalizedName, ...] | None = None
     imports: tuple[str, ...] | None = None
     verify: tuple[str, ...] | None = None
+    direct: DirectReference | None = None
 
 
 class TargetTable(Struct, frozen=True, kw_only=True):
@@ -213,9 +235,10 @@ def _merge(component: Component, override: Override | None) -> Component:
         name=component.name,
         spelled=component.spelled,
         version=component.version if override.version is None else override.version,
-        index=override.index or component.index,
+        index=None if override.direct is not None else override.index or component.index,
         order=component.order if override.order is None else override.order,
         extras=component.extras if override.extras is None else override.extras,
         imports=component.imports if override.imports is None else override.imports,
         verify=component.verify if override.verify is None else override.verify,
+        direct=component.direct if override.version is None else override.direct,
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import re
 import warnings
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import tomli
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
+from stackc.lock.filename import parse_filename
 from stackc.manifest.cursor import Refusal
 from stackc.manifest.model import MATRIX, BaseImage, MatrixVersion
 from stackc.manifest.shown import shown
@@ -23,12 +24,17 @@ __all__ = [
     "component_version",
     "day",
     "expression",
+    "file_name",
+    "file_path",
+    "file_url",
+    "file_url_hint",
     "index_url",
     "moment",
     "project",
     "served",
     "specifiers",
     "tool",
+    "tool_name",
     "version_hint",
 ]
 
@@ -101,6 +107,11 @@ def tool(text: str) -> str | Refusal:
     return text
 
 
+def tool_name(text: str) -> NormalizedName:
+    """Return the normalized name of the project that a build tool's requirement names."""
+    return canonicalize_name(Requirement(text).name)
+
+
 def index_url(text: str) -> str | Refusal:
     """Return the address of an index, if it has a host and its port is a number."""
     hint = "write it as `https://host/path`, with any `%`, `[` or `]` in its user info percent-encoded"
@@ -110,6 +121,41 @@ def index_url(text: str) -> str | Refusal:
     except ValueError:
         usable = False
     return text if usable else Refusal(message=f"`{shown(text, secret=True)}` has no usable host and port", hint=hint)
+
+
+def file_name(location: str) -> str:
+    """Return the name of the file at an address or a path; an address has it percent-encoded."""
+    name = location.rpartition("/")[2]
+    return unquote(name) if "://" in location else name
+
+
+def file_url(text: str) -> str | Refusal:
+    """Return the address of a distribution file, if it has a host and ends with the name of a wheel or an sdist."""
+    found = index_url(text)
+    return found if isinstance(found, Refusal) else _distribution(text)
+
+
+def file_path(text: str) -> str | Refusal:
+    """Return the path of a distribution file."""
+    return _distribution(text)
+
+
+def _distribution(location: str) -> str | Refusal:
+    if parse_filename(file_name(location)) is not None:
+        return location
+    hint = "end it with a name such as `mylib-1.0-py3-none-any.whl` or `mylib-1.0.tar.gz`: it says project, version and target"
+    return Refusal(message=f"`{shown(file_name(location))}` is not the name of a wheel or an sdist", hint=hint)
+
+
+def file_url_hint(text: str) -> str:
+    """Say what to do with that of an address which has no place in a manifest."""
+    if "@" in text.partition("://")[2]:
+        return "leave user and password out: stackc and pip take them from a netrc file, in a build from a mounted secret"
+    if "#" in text:
+        return "leave out what follows `#`: the hash goes into `sha256`"
+    if "?" in text:
+        return "leave out what follows `?`: a signed address ends with its signature; use a lasting one"
+    return "write it as `https://host/path/mylib-1.0-py3-none-any.whl`, all else percent-encoded"
 
 
 def moment(text: str) -> dt.datetime | Refusal:

@@ -16,8 +16,12 @@ _KEYS = {"sm": "gpus"}
 
 
 def place_of_version(component: Component, *, places: Places, target: str | None = None) -> Place:
-    """Return where the component's version stands: in the target's override of it, if that has one."""
-    return _overridden(component, "version", places, target) or places.at("components", component.spelled, "version")
+    """Return where the component's version stands: in the target's override of it, if that has one.
+
+    That of a direct reference is the one of its file.
+    """
+    key = "version" if component.direct is None else component.direct.kind
+    return _overridden(component, key, places, target) or places.at("components", component.spelled, key)
 
 
 def place_of_extras(component: Component, *, places: Places, target: str | None = None) -> Place:

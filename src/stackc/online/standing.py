@@ -29,16 +29,18 @@ class Locked(Struct, frozen=True):
 
 def subject_of(locked: Locked) -> Subject:
     """Return what has to be asked for a locked file."""
-    return Subject(locked.package.index, locked.package.name)
+    return Subject(locked.package.index or "", locked.package.name)
 
 
 def locked_in(locks: Iterable[Lock], manifest: Manifest) -> tuple[Locked, ...]:
-    """Return every file that the locks of some targets have, tools included, each once, by index and project."""
+    """Return every file of an index that the locks of some targets have, tools included, each once, by index and project."""
     found: dict[tuple[str, NormalizedName, str], tuple[Package, list[Place]]] = {}
     for lock in locks:
         components = {each.name: each for each in manifest.components_for(lock.target.name)}
         for table, packages in (("tool", lock.tools), ("package", lock.packages)):
             for package in packages:
+                if package.index is None:
+                    continue
                 key = (package.index, package.name, package.file.name)
                 places = found.setdefault(key, (package, []))[1]
                 places.extend(_places(package, components.get(package.name), lock, table, manifest))

@@ -13,9 +13,10 @@ from msgspec import Struct
 from stackc.errors import Finding, RenderError
 from stackc.lock.model import Lock
 from stackc.manifest.model import BUILTIN_INDEX, Manifest
+from stackc.render.directs import ProjectFile, project_files
 from stackc.render.interpreter import Python
 from stackc.render.labels import labels
-from stackc.render.layout import InstallFile, Pin, install_files, root_name
+from stackc.render.layout import InstallFile, Pin, root_name
 from stackc.render.runtime import Runtime, check_runtime
 from stackc.render.system import system_findings, system_of
 from stackc.target import Target
@@ -35,13 +36,17 @@ class CopiedFile(Struct, frozen=True, kw_only=True):
 
 
 class InstallCall(Struct, frozen=True, kw_only=True):
-    """One call of an installer: its requirement file, and the options that are not the same in every call."""
+    """One call of an installer: its requirement file, and the options that are not the same in every call.
+
+    `brought` are the files of the project that have to be copied before.
+    """
 
     installer: Literal["pip", "uv"]
     source: str
     destination: str
     options: tuple[str, ...]
     pins: tuple[Pin, ...]
+    brought: tuple[ProjectFile, ...] = ()
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -76,8 +81,13 @@ class ImageValues(Struct, frozen=True, kw_only=True):
         return f"{_UID}:{_UID}"
 
 
-def values(lock: Lock, *, manifest: Manifest, target: Target, folder: str) -> Mapping[str, object]:
-    """Return the values of the Dockerfile's template; raise `RenderError` for what no Dockerfile can hold."""
+def values(
+    lock: Lock, files: Sequence[InstallFile], *, manifest: Manifest, target: Target, folder: str
+) -> Mapping[str, object]:
+    """Return the values of the Dockerfile's template, which installs the `files`.
+
+    Raises `RenderError` for what no Dockerfile can hold.
+    """
     python = _python(manifest, target)
     runtime = _runtime(manifest, target, python)
     findings = [*system_findings(manifest), *_path_findings(manifest)]
@@ -86,7 +96,6 @@ def values(lock: Lock, *, manifest: Manifest, target: Target, folder: str) -> Ma
         raise RenderError(findings)
     urls = {name: _bare_url(index.url) for name, index in manifest.indexes.items() if index.url is not None}
     urls.pop(BUILTIN_INDEX, None)  # where PyPI is reached from here says nothing of where the image reaches it
-    files = install_files(lock)
     calls = {file.name: _call(file, lock=lock, urls=urls, manifest=manifest, folder=folder) for file in files if file.packages}
     numbers = sorted({file.step for file in files if 0 < file.step < lock.last_step})
     image = manifest.image
@@ -139,7 +148,7 @@ def _step(number: int, lock: Lock, files: Sequence[InstallFile], calls: Mapping[
 
 def _call(file: InstallFile, *, lock: Lock, urls: Mapping[str, str], manifest: Manifest, folder: str) -> InstallCall:
     """Return the call for one file. What is built from source uses the pinned build tools, if the manifest has any."""
-    if file.index not in manifest.indexes:
+    if file.index is not None and file.index not in manifest.indexes:
         raise RenderError(
             Finding(
                 code="S511",
@@ -150,14 +159,22 @@ def _call(file: InstallFile, *, lock: Lock, urls: Mapping[str, str], manifest: M
         )
     installer: Literal["pip", "uv"] = manifest.image.installer if file.step else "pip"
     options: list[str] = []
-    if file.index in urls:
+    if file.index is None:
+        options.append("--no-index")
+    elif file.index in urls:
         options += ["--index-url" if installer == "pip" else "--default-index", urls[file.index]]
     builders = {tool.name for tool in lock.tools} - {"pip", "uv"}
     if builders and file.step and any(not package.file.name.endswith(".whl") for package in file.packages):
         options.append("--no-build-isolation")
     copied = _copied(file.name, folder)
+    brought = project_files(lock, manifest=manifest) if file.index is None else {}
     return InstallCall(
-        installer=installer, source=copied.source, destination=copied.destination, options=tuple(options), pins=file.pins
+        installer=installer,
+        source=copied.source,
+        destination=copied.destination,
+        options=tuple(options),
+        pins=file.pins,
+        brought=tuple(brought[package.name] for package in file.packages if package.name in brought),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
 from msgspec import Struct
+from msgspec.structs import replace
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
@@ -32,6 +33,7 @@ REQUIREMENTS = "requirements.txt"
 _TOOLS = "tools"
 _UV = "uv"
 _REST = "rest"
+_DIRECT = "-direct"
 _FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
@@ -44,13 +46,17 @@ class Pin(Struct, frozen=True, kw_only=True):
 
 
 class InstallFile(Struct, frozen=True, kw_only=True):
-    """One requirement file: what one call of pip installs from one index. `default` says that it is the default index."""
+    """One requirement file: what one call of pip installs from one index. `default` says that it is the default index.
+
+    `index` is None for the files that components name themselves; `locations` then has where pip finds them, by project.
+    """
 
     name: str
     step: int
-    index: str
+    index: str | None
     default: bool
     packages: tuple[Package, ...]
+    locations: Mapping[NormalizedName, str] = {}
 
     @property
     def is_uv(self) -> bool:
@@ -61,39 +67,48 @@ class InstallFile(Struct, frozen=True, kw_only=True):
     def pins(self) -> tuple[Pin, ...]:
         """Return the entries of the file, sorted by name."""
         return tuple(
-            Pin(requirement=requirement_of(package), sha256=package.file.sha256, via=requirers(package.why))
+            Pin(
+                requirement=requirement_of(package, at=self.locations.get(package.name)),
+                sha256=package.file.sha256,
+                via=requirers(package.why),
+            )
             for package in self.packages
         )
 
 
 class KeptOut(Struct, frozen=True, kw_only=True):
-    """One component that requirements.txt leaves to another file. `label` is its local version label."""
+    """One component that requirements.txt leaves to another file. `label` is its local version label.
+
+    `source` says in words where its file comes from.
+    """
 
     requirement: str
     step: int
-    index: str
+    source: str
     file: str
     order: int | None
     label: str | None
 
 
-def requirement_of(package: Package) -> str:
-    """Return `name[extras]==version` of a pin."""
+def requirement_of(package: Package, *, at: str | None = None) -> str:
+    """Return `name[extras]==version` of a pin, or `name[extras] @ ADDRESS` of one whose file is `at` an address."""
     extras = f"[{','.join(sorted(package.extras))}]" if package.extras else ""
-    return f"{package.name}{extras}=={package.version}"
+    return f"{package.name}{extras}=={package.version}" if at is None else f"{package.name}{extras} @ {at}"
 
 
-def install_files(lock: Lock) -> tuple[InstallFile, ...]:
+def install_files(lock: Lock, *, locations: Mapping[NormalizedName, str] | None = None) -> tuple[InstallFile, ...]:
     """Return the files in the order of their installation: by step, and the default index first.
 
-    requirements.txt is always among them, empty where no project is left for it.
+    requirements.txt is always among them, empty where no project is left for it. `locations` has where pip finds the files
+    that components name themselves.
     """
     default = default_index(lock)
     last = lock.last_step
-    found = [*_grouped((*lock.tools, *lock.packages), default=default, labels=_labels(lock), last=last)]
+    grouped = _grouped((*lock.tools, *lock.packages), default=default, labels=_labels(lock), last=last)
+    found = [file if file.index is not None else replace(file, locations=locations or {}) for file in grouped]
     if all(file.name != REQUIREMENTS for file in found):
         found.append(InstallFile(name=REQUIREMENTS, step=last, index=default, default=True, packages=()))
-    return tuple(sorted(found, key=lambda file: (file.step, not file.default, file.index)))
+    return tuple(sorted(found, key=lambda file: (file.step, not file.default, file.index or "")))
 
 
 def kept_out(lock: Lock) -> tuple[KeptOut, ...]:
@@ -107,7 +122,7 @@ def kept_out(lock: Lock) -> tuple[KeptOut, ...]:
                 KeptOut(
                     requirement=requirement_of(package),
                     step=package.step,
-                    index=package.index,
+                    source=package.source,
                     file=homes[package.name].name,
                     order=root.order,
                     label=package.version.local,
@@ -144,16 +159,17 @@ def _grouped(packages: Iterable[Package], *, default: str, labels: Mapping[int, 
         members = tuple(group)
         label = _REST if step == last else _UV if alone else labels.get(step, members[0].name)
         name = REQUIREMENTS if step == last and index == default else _name(step, label, index, default=default)
-        yield InstallFile(name=name, step=step, index=index, default=index == default, packages=members)
+        yield InstallFile(name=name, step=step, index=index or None, default=index == default, packages=members)
 
 
 def _home(package: Package) -> tuple[int, str, bool]:
-    """Return what the packages of one file share: the step, the index, and whether it is uv as a tool."""
-    return package.step, package.index, package.step == 0 and package.name == _UV
+    """Return what the packages of one file share: the step, the index ("" for none), and whether it is uv as a tool."""
+    return package.step, package.index or "", package.step == 0 and package.name == _UV
 
 
 def _name(step: int, label: str, index: str, *, default: str) -> str:
-    suffix = "" if index == default else f".{index}"
+    """Return the name of a file. The hyphen of `-direct` keeps it apart from an index of that name, whose file has a dot."""
+    suffix = "" if index == default else f".{index}" if index else _DIRECT
     name = f"{step:02d}-{label}{suffix}.txt"
     if _FILE_NAME.fullmatch(name):
         return f"steps/{name}"

@@ -10,6 +10,7 @@ from stackc.errors import RenderError
 from stackc.lock.model import Lock
 from stackc.manifest.model import Manifest
 from stackc.render import dockerfile, summary
+from stackc.render.directs import locations
 from stackc.render.layout import REQUIREMENTS, install_files, kept_out
 from stackc.render.quoting import control_finding
 from stackc.render.templates import environment, fill
@@ -41,7 +42,7 @@ def render(
     """
     _check_values(manifest, target=target.name, folder=folder)
     jinja = jinja or environment(project_templates)
-    files = install_files(lock)
+    files = install_files(lock, locations=locations(lock, manifest=manifest))
     outer = kept_out(lock)
     inside = sum(len(file.packages) for file in files if file.name == REQUIREMENTS)
     common: Mapping[str, object] = {
@@ -50,7 +51,7 @@ def render(
         "needed": len(lock.packages) - inside - len(outer),
         "packages": tuple(sorted(lock.packages, key=lambda package: package.name)),
     }
-    image = dockerfile.values(lock, manifest=manifest, target=target, folder=folder)
+    image = dockerfile.values(lock, files, manifest=manifest, target=target, folder=folder)
     rendered = {file.name: fill(jinja, _template_of(file.name), {**common, "file": file}) for file in files}
     rendered["constraints.txt"] = fill(jinja, "constraints.txt.j2", common)
     checked = verified(lock, manifest=manifest, target=target, files=rendered)

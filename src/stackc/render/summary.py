@@ -16,7 +16,7 @@ _UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """One component as it was locked, and what bounds its version."""
+    """One component as it was locked, and what bounds its version. `index` is `url` or `path` where it names a file itself."""
 
     name: str
     version: str
@@ -59,7 +59,13 @@ def _rows(lock: Lock) -> Iterator[Row]:
         package = lock.by_name.get(root_name(root.requirement))
         if package is not None:
             stated = tuple(bound for bound in bounds(package.why) if bound.specifier)
-            yield Row(name=package.name, version=str(package.version), index=package.index, step=package.step, bounds=stated)
+            yield Row(
+                name=package.name,
+                version=str(package.version),
+                index=package.index or str(package.direct),
+                step=package.step,
+                bounds=stated,
+            )
 
 
 def _totals(lock: Lock) -> Totals:

@@ -30,7 +30,7 @@ from stackc.view.metadata import headers_of
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ["MetadataOutcome", "MetadataSource", "Unreadable"]
+__all__ = ["MetadataOutcome", "MetadataSource", "Unreadable", "is_metadata", "kept_fields"]
 
 _FUTILE_PROBES = 4
 """After so many probes of one host that found nothing, and none that did, no more are made."""
@@ -129,7 +129,7 @@ class MetadataSource:
                 self._accept(query, body)
             else:
                 query.done(Unreadable(_wrong_digest(query, promised.sha256, found), lasting=False))
-        elif _is_metadata(body):
+        elif is_metadata(body):
             self._probes[urlsplit(query.url).netloc] = -1_000_000
             self._accept(query, body)
         else:  # such as a page that says politely that there is nothing
@@ -142,12 +142,11 @@ class MetadataSource:
 
     def _accept(self, query: _Query, body: bytes) -> None:
         try:
-            text = body.decode("utf-8")
+            header = kept_fields(body)
         except UnicodeDecodeError:
             query.done(Unreadable(_broken(query, "its metadata is not UTF-8"), lasting=True))
             return
         self.fetched += 1
-        header = "".join(f"{field}: {value}\n" for field, value in headers_of(text) if field in _KEPT)
         self._cache.store_metadata(query.key, header)
         query.done(header)
 
@@ -216,7 +215,12 @@ def _body(response: Response) -> bytes:
     return response.body
 
 
-def _is_metadata(body: bytes) -> bool:
+def kept_fields(body: bytes) -> str:
+    """Return the fields of core metadata that stackc reads. Raises UnicodeDecodeError."""
+    return "".join(f"{field}: {value}\n" for field, value in headers_of(body.decode("utf-8")) if field in _KEPT)
+
+
+def is_metadata(body: bytes) -> bool:
     """Say whether a body that nothing vouches for can be core metadata at all."""
     fields = {field for field, _ in headers_of(body.decode("utf-8", errors="replace"))}
     return fields.issuperset(("name", "version"))

@@ -10,7 +10,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -29,7 +29,7 @@ from stackc.view.curate import Candidate, Curation, Curations
 if TYPE_CHECKING:
     from stackc.upstream.catalog import CatalogIndex
 
-__all__ = ["Absent", "Found", "PageBook", "PageOutcome", "PageSource", "Trust", "Unavailable"]
+__all__ = ["Absent", "Found", "PageBook", "PageOutcome", "PageSource", "Pages", "Trust", "Unavailable"]
 
 _REVALIDATE = "Cache-Control: max-age=0"
 """Tells every cache on the way to ask the index itself (RFC 9111, 5.2.1.1), as pip does for pages."""
@@ -42,13 +42,14 @@ class Found(Struct, frozen=True, kw_only=True):
     """A project's candidates, the newest first, and the address that answered, to which theirs are relative.
 
     `credentials` belong to the page's host. `catalog` is the embedded catalog that they come from, None where the index itself
-    (or the cache) answered.
+    (or the cache) answered. `metadata` is the core metadata of the only candidate, where it was read already.
     """
 
     url: str
     candidates: list[Candidate]
     credentials: str | None = None
     catalog: CatalogIndex | None = None
+    metadata: str | None = None
 
 
 class Absent(Struct, frozen=True):
@@ -69,6 +70,17 @@ PageOutcome = Found | Absent | Unavailable
 Trust = Literal["fresh", "stand-ins", "nothing"]
 """What may answer instead of an index: pages that are fresh, and for one that cannot be reached the catalog or an old page;
 these stand-ins alone; or nothing, which leaves the catalog out altogether."""
+
+
+class Pages(Protocol):
+    """What a view asks for pages; its methods are those of `PageSource`."""
+
+    @property
+    def shelf(self) -> PageShelf:
+        """Return what reads the pages that are in the cache."""
+
+    def get(self, index: str, address: str, project: NormalizedName, done: Callable[[PageOutcome], None]) -> bool:
+        """Call `done` with what an index has of a project; say whether somebody has to be asked and nobody had yet."""
 
 
 class PageBook:

@@ -22,7 +22,7 @@ from stackc.upstream.settings import NetworkSettings
 if TYPE_CHECKING:
     import pycurl
 
-__all__ = ["LARGEST_BODY", "Response", "Transfers", "apply_settings", "fetch_range", "split_credentials"]
+__all__ = ["LARGEST_BODY", "Response", "Transfers", "apply_settings", "fetch_range", "fetch_whole", "split_credentials"]
 
 LARGEST_BODY = 256 * 1024 * 1024
 """No answer may be longer than this, in bytes: an index page of a large project is 2 MB."""
@@ -306,6 +306,32 @@ def fetch_range(url: str, start: int, end: int, settings: NetworkSettings, crede
     if got.split() != ["bytes", f"{start}-{end - 1}"] or job.length != end - start:
         raise OSError(f"{redact_url(url)}: answered with another range than the one asked for")
     return b"".join(job.chunks), int(total)
+
+
+def fetch_whole(url: str, settings: NetworkSettings, *, largest: int = LARGEST_BODY) -> bytes:
+    """Return the whole of what is at `url`, as it is stored. Blocks; for threads beside the loop.
+
+    Raises OSError where the server does not answer, or not with 200, or with more than `largest` bytes.
+    """
+    import pycurl
+
+    job = _Job(url, (), lambda _response: None, None)
+    easy = pycurl.Curl()
+    easy.setopt(pycurl.URL, url.encode())
+    easy.setopt(pycurl.WRITEFUNCTION, lambda chunk: _receive(job, chunk) if job.length + len(chunk) <= largest else 0)
+    easy.setopt(pycurl.HEADERFUNCTION, lambda line: _receive_header(job, line))
+    apply_settings(easy, settings, credentials=None, ca_file=_ca_file(settings))
+    try:
+        easy.perform()
+    except pycurl.error as error:
+        if error.args[0] == pycurl.E_WRITE_ERROR:
+            raise OSError(f"{redact_url(url)}: is longer than {largest // 2**20} MiB") from error
+        raise OSError(_explain(job, (error.args[0], error.args[1]), 0)) from error
+    status = easy.getinfo(pycurl.RESPONSE_CODE)
+    easy.close()
+    if status != 200:
+        raise OSError(f"{redact_url(url)}: answered {status}")
+    return b"".join(job.chunks)
 
 
 def _ca_file(settings: NetworkSettings) -> Path | None:

@@ -117,7 +117,7 @@ class _Walk:
             found = [*first, *self._unseen_later(package), *later]
             yield _answer("once", f"{pin} was installed once, in {where}", package, found)
         else:
-            yield _answer("own-step", f"{pin} was downloaded in {where}, from index {package.index} alone", package, first)
+            yield _answer("own-step", f"{pin} was downloaded in {where}, from {package.source} alone", package, first)
             text = f"no other step downloaded, replaced or removed {package.name}"
             lacking = [] if self._homes(package) else first
             yield _answer("kept", text, package, [*lacking, *self._unseen_later(package), *later])
@@ -206,12 +206,12 @@ class _Walk:
         flag = _ANYWHERE.search(story.step.command)
         told = [index for asked in story.asked for index in asked.indexes] or _INDEX.findall(story.step.command)
         looked = {_bare(url) for url in told}
-        wanted = self.sources.urls.get(package.index)
+        wanted = None if package.index is None else self.sources.urls.get(package.index)
         place = self._place(story)
         if flag is not None or len(looked) > 1:
             found = ", ".join(sorted(looked)) if flag is None else flag[0]
             message = f"{_step(story)} looked for {package.name} on more than one index"
-            yield self._wrong("S653", package, message, place, wanted=f"index {package.index} alone", found=found)
+            yield self._wrong("S653", package, message, place, wanted=f"{package.source} alone", found=found)
         elif looked and wanted is not None and looked != {_bare(wanted)}:
             message = f"{_step(story)} looked for {package.name} on another index than {package.index}"
             yield self._wrong("S653", package, message, place, wanted=_bare(wanted), found=", ".join(looked))

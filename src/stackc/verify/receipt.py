@@ -35,7 +35,7 @@ class ReceiptPackage(Struct, frozen=True, kw_only=True):
 
     version: str
     locked: str
-    index: str
+    index: str | None
     file: str
 
 
@@ -148,8 +148,8 @@ def _package(name: str, package: Package | None, receipt: Receipt, places: tuple
             code="S634",
             message=f"the image has another file of {name} {package.version} than the lock",
             places=places,
-            wanted=f"{package.file.name}, from index {package.index}",
-            found=f"{found.file}, from index {found.index}",
+            wanted=f"{package.file.name}, from {package.source}",
+            found=f"{found.file}, {'named in stack.toml' if found.index is None else f'from index {found.index}'}",
             hint=_AGAIN,
         )
 

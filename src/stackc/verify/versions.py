@@ -23,5 +23,6 @@ def version_finding(package: Package, installed: str, *, places: tuple[Place, ..
     message = f"{package.name} is {installed}, the lock has {package.version}"
     code = "S602"
     if found is not None and found.public == package.version.public:
-        code, message = "S603", f"{message}: it came from another index than {package.index}"
+        other = "another file than stack.toml names" if package.index is None else f"another index than {package.index}"
+        code, message = "S603", f"{message}: it came from {other}"
     yield Finding(code=code, message=message, places=places, wanted=str(package.version), found=installed, hint=hint)

@@ -15,7 +15,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-__all__ = ["MetadataError", "MetadataReader", "Need", "Neutral", "Shelf", "headers_of"]
+from stackc.errors import Finding
+
+__all__ = ["MetadataError", "MetadataReader", "Need", "Neutral", "Shelf", "headers_of", "unusable"]
 
 _REVISION = 1
 """Part of what kept metadata are known by: raise it when the rules of this module change, so that they are made anew."""
@@ -27,6 +29,16 @@ class MetadataError(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def unusable(filename: str, reason: str) -> Finding:
+    """Return the finding that a file's metadata cannot be used, and why."""
+    return Finding(
+        code="S322",
+        message=f"`{filename}` cannot be used",
+        notes=(reason,),
+        hint="choose another version: this file is broken on its index",
+    )
 
 
 class Need(Struct, frozen=True):

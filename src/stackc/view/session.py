@@ -13,11 +13,11 @@ from packaging.version import InvalidVersion, Version
 from stackc.errors import Finding, UpstreamError
 from stackc.plan import Plan
 from stackc.upstream.metadata_files import MetadataOutcome, MetadataSource, Unreadable
-from stackc.upstream.pages import Absent, Found, PageOutcome, PageSource, Unavailable
+from stackc.upstream.pages import Absent, Found, PageOutcome, Pages, Unavailable
 from stackc.upstream.simple import FileRow
 from stackc.view.crawl import Crawl
 from stackc.view.curate import parse_version
-from stackc.view.metadata import MetadataError, MetadataReader, Need, Neutral
+from stackc.view.metadata import MetadataError, MetadataReader, Need, Neutral, unusable
 from stackc.view.neutral import neutral_metadata, neutral_page
 from stackc.view.rules import GUARD_PREFIX, is_guard
 from stackc.view.server import Answer, Reply
@@ -70,7 +70,7 @@ class ViewSession:
         self,
         plan: Plan,
         *,
-        pages: PageSource,
+        pages: Pages,
         metadata: MetadataSource,
         reader: MetadataReader,
         addresses: Callable[[str], str],
@@ -121,6 +121,8 @@ class ViewSession:
             if project.name in before.rules.guards or project.name in plan.rules.guards:
                 for release in project.known.values():
                     release.body = None
+        for name in before.directs.keys() ^ plan.directs.keys():  # these come from elsewhere now
+            self.projects.pop(name, None)
 
     def route(self, path: str, reply: Reply) -> None:
         """Answer one request: `simple/NAME/`, or `files/NAME/VERSION/FILE.metadata`. Archives are refused (410)."""
@@ -172,7 +174,8 @@ class ViewSession:
             (str(version), "it is a pre-release, and stack.toml names none of this project")
             for version in sorted(self._passed_over(name, _versions(project.outcome)) - project.releases.keys())
         ]
-        return [*hidden, *self._pages.shelf.rejections(self._addresses(project.index), name)]
+        listed = [] if name in self.plan.directs else self._pages.shelf.rejections(self._addresses(project.index), name)
+        return [*hidden, *listed]
 
     def _page_came(self, project: ShownProject, outcome: PageOutcome) -> None:
         project.outcome = outcome
@@ -273,6 +276,9 @@ class ViewSession:
         outcome = project.outcome
         if not isinstance(outcome, Found):
             raise UpstreamError(Finding(code="S311", message=f"the page of `{project.name}` is not known"))
+        if outcome.metadata is not None:
+            self._metadata_came(project, release, outcome.metadata)
+            return False
         if outcome.catalog is not None:
             self._catalog_metadata(project, release, outcome)
             return False
@@ -281,7 +287,7 @@ class ViewSession:
             same_host = urlsplit(url)[:2] == urlsplit(outcome.url)[:2]
         except ValueError:
             self._metadata_came(
-                project, release, Unreadable(_unusable(release, "its index gives no address for it"), lasting=True)
+                project, release, Unreadable(unusable(release.file.filename, "its index gives no address for it"), lasting=True)
             )
             return False
         return self._metadata.get(
@@ -319,7 +325,7 @@ class ViewSession:
         try:
             release.neutral = self._reader.read(text, project=project.name, version=release.version)
         except MetadataError as error:
-            release.problem = _unusable(release, error.reason)
+            release.problem = unusable(release.file.filename, error.reason)
 
     def _serve_page(self, name: NormalizedName, reply: Reply) -> None:
         if is_guard(name):
@@ -383,15 +389,6 @@ def _root_need(line: str) -> Need:
     requirement = Requirement(line)
     extras = tuple(canonicalize_name(extra) for extra in requirement.extras)
     return Need(canonicalize_name(requirement.name), str(requirement.specifier), extras)
-
-
-def _unusable(release: ShownRelease, reason: str) -> Finding:
-    return Finding(
-        code="S322",
-        message=f"`{release.file.filename}` cannot be used",
-        notes=(reason,),
-        hint="choose another version: this file is broken on its index",
-    )
 
 
 def _versions(outcome: PageOutcome | None) -> list[Version]:

@@ -203,7 +203,7 @@ def test_a_targets_values_have_their_forms(line: str, finding: tuple[str | None,
             (
                 "S105",
                 "unknown key `\\x1bq`",
-                "known here: `version`, `index`, `order`, `extras`, `import`, `verify`",
+                "known here: `version`, `index`, `url`, `path`, `sha256`, `order`, `extras`, `import`, `verify`",
             ),
         ),
     ],

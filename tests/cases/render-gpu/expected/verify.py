@@ -348,7 +348,7 @@ def check_version(report, name, locked, installed):
     elif comparable(found) == comparable(wanted):
         report.hold("version", name, "%s %s" % (name, found))
     elif comparable(found)[0] == comparable(wanted)[0]:
-        text += ": it came from another index than %s" % locked["index"]
+        text += ": it came from another index than %s" % locked["index"] if locked["index"] else ": it is of another file"
         remedy = "install it by %s alone, in no other requirements file; %s" % (locked["by"], rebuilt(locked))
         report.fail("label", name, text, remedy, wanted, found)
     else:
