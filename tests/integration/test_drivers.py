@@ -16,7 +16,8 @@ ONE = '[components.base]\nversion = "<2"\norder = 1\n'
 TWO = f'{ONE}\n[components.app]\nversion = ">=0"\n'
 INSTALLED = """\
 set up in this clone, by .git/config and .git/info/attributes:
-  git diff, git log -p   show a lock pin by pin, and fold what is rendered from it
+  git diff, git log -p    show a lock pin by pin, and fold what is rendered from it
+  git merge, git rebase   merge the manifest key by key; `stackc merge` then finishes the locks
 """
 ATTRIBUTES = "wrote .gitattributes, to be committed: locks/** text eol=lf linguist-generated -merge\n"
 SHOWN = ("diff", "--unified=0", "--", "locks/gpu/lock.toml", "locks/gpu/steps")

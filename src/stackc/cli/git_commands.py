@@ -59,5 +59,20 @@ def restore_command(revision: str, manifest: Path, *, force: bool, dry_run: bool
     restore_revision(revision, manifest=manifest, force=force, dry_run=dry_run, environment=os.environ)
 
 
-GIT_COMMANDS = (install_hook_command, install_drivers_command, restore_command)
+@click.command("merge", short_help="Finish a merge or rebase that stopped at the locks.")
+@with_manifest
+def merge_command(manifest: Path) -> None:
+    """Finish what git could not: a merge, rebase, cherry-pick or stash that stopped with the manifest or locks in conflict.
+
+    The manifest is merged key by key, unless it was settled by hand. The locks are compiled again from what both sides locked:
+    no index is asked, what one side moved stays moved, and what comes out is proved before it is written and added to git's
+    index. Where both sides changed one key, or their pins together are no solution, nothing is guessed: it says what is in the
+    way and what to run.
+    """
+    from stackc.cli.merge import finish_merge
+
+    finish_merge(manifest, environment=os.environ)
+
+
+GIT_COMMANDS = (merge_command, install_hook_command, install_drivers_command, restore_command)
 """What `stackc` has of them."""

@@ -23,13 +23,14 @@ def install_drivers(manifest: Path, *, remove: bool, environment: Mapping[str, s
     repository = find_repository(manifest.parent, environment=environment)
     if remove:
         return "\n".join(_removed(drivers.remove(repository)))
-    return "\n".join(_installed(drivers.install(repository, python=sys.executable)))
+    return "\n".join(_installed(drivers.install(repository, manifest=manifest.name, python=sys.executable)))
 
 
 def _installed(change: Change) -> Iterator[str]:
     if change.changed:
         yield f"set up in this clone, by {_path(change.config)} and {_path(change.attributes)}:"
-        yield "  git diff, git log -p   show a lock pin by pin, and fold what is rendered from it"
+        yield "  git diff, git log -p    show a lock pin by pin, and fold what is rendered from it"
+        yield "  git merge, git rebase   merge the manifest key by key; `stackc merge` then finishes the locks"
     else:
         yield f"the drivers are there already, in {_path(change.config)} and {_path(change.attributes)}"
     if change.committed is not None:

@@ -23,7 +23,7 @@ from stackc.lock.model import Lock
 from stackc.lock.stored import load_known_lock
 from stackc.project import Project
 
-__all__ = ["Restoration", "plan_restoration", "proved_locks", "require_committed", "restore"]
+__all__ = ["Restoration", "is_generated", "plan_restoration", "proved_locks", "require_committed", "restore"]
 
 _LOCKS = "locks/"
 _INPUTS_MOVED = "S521"
@@ -83,7 +83,7 @@ def require_committed(repository: Repository, restoration: Restoration) -> None:
 def restore(folder: Path, restoration: Restoration) -> None:
     """Write and remove the files of a restoration in a project's folder, all or none. Raises LockError."""
     _require_no_links(folder, restoration)
-    outside = {name: _bytes(folder / name) for name in restoration.names if not _is_generated(name)}
+    outside = {name: _bytes(folder / name) for name in restoration.names if not is_generated(name)}
     inside = _generated_files(folder)
     try:
         for name in outside:
@@ -99,19 +99,19 @@ def restore(folder: Path, restoration: Restoration) -> None:
 def _generated_files(folder: Path) -> dict[str, bytes]:
     """Return what was compiled, by name relative to locks/."""
     files = read_folder(folder).files
-    return {name.removeprefix(_LOCKS): body for name, body in files.items() if _is_generated(name)}
+    return {name.removeprefix(_LOCKS): body for name, body in files.items() if is_generated(name)}
 
 
 def _with(inside: Mapping[str, bytes], restoration: Restoration) -> dict[str, bytes]:
     """Return what is to be in locks/."""
-    written = {name.removeprefix(_LOCKS): body for name, body in restoration.written.items() if _is_generated(name)}
+    written = {name.removeprefix(_LOCKS): body for name, body in restoration.written.items() if is_generated(name)}
     removed = {name.removeprefix(_LOCKS) for name in restoration.removed}
     return {name: body for name, body in {**inside, **written}.items() if name not in removed}
 
 
 def _swap(folder: Path, files: Mapping[str, bytes]) -> None:
     """Exchange all that is generated below locks/ in one step."""
-    replace_tree(folder / _LOCKS, files, ours=lambda name: _is_generated(f"{_LOCKS}{name}"))
+    replace_tree(folder / _LOCKS, files, ours=lambda name: is_generated(f"{_LOCKS}{name}"))
 
 
 def _put(path: Path, content: bytes | None) -> None:
@@ -125,7 +125,8 @@ def _bytes(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _is_generated(name: str) -> bool:
+def is_generated(name: str) -> bool:
+    """Say whether a name, seen from the project's folder, is that of a file that compiling writes."""
     target, _, file = name.removeprefix(_LOCKS).partition("/")
     return name == BAKE or (name.startswith(_LOCKS) and generated(file) and not target.startswith("."))
 

@@ -18,7 +18,7 @@ from stackc.history.revision import Revision
 from stackc.layout import BAKE, LOCK, MANIFEST, generated, lock_folder
 from stackc.matrix.files import BUILTIN, matched_rules
 
-__all__ = ["Snapshot", "read_folder", "read_snapshot"]
+__all__ = ["Snapshot", "read_blobs", "read_folder", "read_snapshot"]
 
 _LOCKS, _TEMPLATES = "locks", "templates"
 _TEMPLATE = ".j2"
@@ -119,12 +119,7 @@ class _Tree:
 
     def read(self, entries: Mapping[str, _Entry]) -> dict[str, bytes]:
         """Return the bytes of those entries that are files."""
-        files = {name: entry.blob for name, entry in entries.items() if entry.mode in _FILES}
-        if not files:
-            return {}
-        given = "".join(f"{blob}\n" for blob in files.values()).encode()
-        stream = self._repository.ask("cat-file", "--batch", given=given).output
-        return dict(zip(files, _bodies(stream, tuple(files)), strict=True))
+        return read_blobs(self._repository, {name: entry.blob for name, entry in entries.items() if entry.mode in _FILES})
 
     def refused(self, entries: Mapping[str, _Entry]) -> Iterator[Finding]:
         """Yield a finding for each entry that is no file."""
@@ -144,6 +139,15 @@ class _Tree:
         if ".." in found.parts or not path.isprintable() or not found.is_relative_to(project):
             return None
         return found.relative_to(project).as_posix()
+
+
+def read_blobs(repository: Repository, blobs: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the bytes of git's blobs, given as name → id, by their names. Raises UsageError where one is missing."""
+    if not blobs:
+        return {}
+    given = "".join(f"{blob}\n" for blob in blobs.values()).encode()
+    stream = repository.ask("cat-file", "--batch", given=given).output
+    return dict(zip(blobs, _bodies(stream, tuple(blobs)), strict=True))
 
 
 def _bodies(stream: bytes, names: tuple[str, ...]) -> Iterator[bytes]:
