@@ -38,7 +38,7 @@ def show_diff(asked: Asked, *, form: str, recent: int, exit_code: bool, environm
     facts = Facts.load()
     now = dt.datetime.now(dt.timezone.utc)
     watch = Watch(known=partial(well_known, today=now.date()), now=now, recent_days=recent)
-    found = compare(base, head, facts=facts, rules=_rules(facts, now.date()), watch=watch)
+    found = compare(base, head, facts=facts, rules=_rules(facts, now.date()), watch=watch, only=asked.targets or None)
     _print(found, form, manifest=asked.manifest, environment=environment)
     return int(exit_code and not found.empty)
 

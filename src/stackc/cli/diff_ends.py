@@ -10,11 +10,12 @@ from msgspec.structs import replace
 
 from stackc.diff.model import End, Reading
 from stackc.diff.reading import read_lock
-from stackc.errors import Finding, Place, UsageError
+from stackc.errors import Finding, ManifestError, Place, UsageError
 from stackc.history.repository import Repository, find_repository
 from stackc.history.revision import Revision, find_revision, is_revision, merge_base
 from stackc.history.snapshot import Snapshot, read_folder, read_snapshot
 from stackc.layout import LOCK, lock_folder
+from stackc.manifest.syntax import parse
 
 __all__ = ["Asked", "both_ends"]
 
@@ -40,7 +41,9 @@ def both_ends(asked: Asked, *, environment: Mapping[str, str]) -> tuple[End, End
     if base is not None and head is None and _is_range(base):
         base, _, head = base.partition("..")
     ends = (reader.branched_off() if base is None else reader.end(base), reader.working() if head is None else reader.end(head))
-    return _chosen(_paired(*ends), asked.targets)
+    paired = _paired(*ends)
+    _require(asked.targets, paired)
+    return paired
 
 
 def _is_range(name: str) -> bool:
@@ -67,6 +70,10 @@ class _Reader:
         path = Path(name)
         if path.exists() and not self._is_revision(name):
             return self._path(path)
+        try:
+            self._repository()
+        except UsageError as error:
+            raise UsageError(_neither(name, error)) from error
         return self._at(find_revision(self._repository(), name))
 
     def _repository(self) -> Repository:
@@ -85,11 +92,17 @@ class _Reader:
         return _of_snapshot(snapshot, label, folder=self._manifest.parent)
 
     def _path(self, path: Path) -> End:
-        if path.is_file():
+        if path.is_file() or not path.is_dir():
             return _of_file(path, label=str(path))
         if (path / LOCK).is_file():
             return _of_file(path / LOCK, label=str(path))
-        return _of_snapshot(self._read(path), str(path), folder=path)
+        inner = sorted(path.glob(f"*/{LOCK}"))
+        if inner and not (path / self._manifest.name).exists():
+            return End(label=str(path), locks={file.parent.name: _read_file(file) for file in inner})
+        end = _of_snapshot(self._read(path), str(path), folder=path)
+        if not end.locks and end.manifest is None:
+            raise UsageError(_nothing_there(path))
+        return end
 
     def _read(self, folder: Path) -> Snapshot:
         try:
@@ -109,8 +122,18 @@ def _of_snapshot(snapshot: Snapshot, label: str, *, folder: Path) -> End:
         locks=locks,
         manifest=None if body is None else body.decode("utf-8", "replace"),
         file=(folder / snapshot.manifest).as_posix(),
+        declared=_declared(body),
         refused=snapshot.refused,
     )
+
+
+def _declared(manifest: bytes | None) -> tuple[str, ...]:
+    """Return the targets that a manifest names, none where it cannot be read."""
+    try:
+        targets = parse((manifest or b"").decode("utf-8"), file="").get("targets")
+    except (ManifestError, UnicodeDecodeError):
+        return ()
+    return tuple(targets) if isinstance(targets, dict) else ()
 
 
 def _lock_path(target: str) -> str:
@@ -118,12 +141,16 @@ def _lock_path(target: str) -> str:
 
 
 def _of_file(path: Path, *, label: str) -> End:
+    reading = _read_file(path)
+    name = reading.lock.target.name if reading.lock is not None else ""
+    return End(label=label, locks={name or path.absolute().parent.name: reading})
+
+
+def _read_file(path: Path) -> Reading:
     try:
-        reading = _reading(path.read_bytes(), file=str(path))
+        return _reading(path.read_bytes(), file=str(path))
     except OSError as error:
         raise UsageError(_unreadable(path, error)) from error
-    name = reading.lock.target.name if reading.lock is not None else ""
-    return End(label=label, locks={name or path.parent.name: reading})
 
 
 def _reading(body: bytes, *, file: str) -> Reading:
@@ -137,16 +164,17 @@ def _reading(body: bytes, *, file: str) -> Reading:
 
 def _paired(base: End, head: End) -> tuple[End, End]:
     """Return ends of which two that are single files are of one target, that of the head."""
-    single = len(base.locks) == len(head.locks) == 1 and base.manifest is head.manifest is None
-    if single:
-        (reading,), (name,) = base.locks.values(), head.locks
-        base = End(label=base.label, locks={name: reading})
+    if len(base.locks) == len(head.locks) == 1 and base.manifest is head.manifest is None:
+        (old,), (new,) = base.locks.values(), head.locks.values()
+        locks = [reading.lock for reading in (new, old) if reading.lock is not None and reading.lock.target.name]
+        name = locks[0].target.name if locks else next(iter(head.locks))
+        base, head = (End(label=end.label, locks={name: reading}) for end, reading in ((base, old), (head, new)))
     return base, head
 
 
-def _chosen(ends: tuple[End, End], targets: tuple[str, ...]) -> tuple[End, End]:
-    """Return the ends with the named targets alone. Raises UsageError for one that neither end has."""
-    known = {name for end in ends for name in end.locks}
+def _require(targets: tuple[str, ...], ends: tuple[End, End]) -> None:
+    """Raise UsageError for a target that neither end has."""
+    known = {name for end in ends for name in (*end.locks, *end.declared)}
     unknown = [name for name in targets if name not in known]
     if unknown:
         there = ", ".join(f"`{name}`" for name in sorted(known)) or "none"
@@ -154,8 +182,22 @@ def _chosen(ends: tuple[End, End], targets: tuple[str, ...]) -> tuple[End, End]:
             Finding(code="S002", message=f"there is no target `{name}`", hint=f"the locks that are compared: {there}")
             for name in unknown
         )
-    base, head = (replace(end, locks={n: r for n, r in end.locks.items() if not targets or n in targets}) for end in ends)
-    return base, head
+
+
+def _neither(name: str, error: UsageError) -> Finding:
+    return Finding(
+        code="S813",
+        message=f"`{name}` is no file, and there is no repository to look for a revision in",
+        notes=tuple(finding.message for finding in error.findings),
+        hint=_TAKEN,
+    )
+
+
+def _nothing_there(path: Path) -> Finding:
+    return Finding(code="S813", message=f"`{path}` holds neither a lock nor a manifest", hint=_TAKEN)
+
+
+_TAKEN = "name a revision of git, a lock, or a folder that holds one"
 
 
 def _unreadable(path: Path, error: OSError) -> Finding:
@@ -163,5 +205,5 @@ def _unreadable(path: Path, error: OSError) -> Finding:
     return Finding(
         code="S813",
         message=f"`{path}` cannot be read: {reason}",
-        hint="name a revision of git, a lock, or a folder that holds one",
+        hint=_TAKEN,
     )

@@ -122,13 +122,12 @@ class _Writing:
             yield from self._wrapped(f"{_BELOW}{part}", len(_BELOW) + 2)
 
     def _legend(self, diff: Diff) -> Iterator[str]:
-        if any(change.reason.kind == "unforced" for change in diff.changes):
+        if any("unforced" in reason_words(change) for change in diff.changes):
             yield from self._wrapped("unforced: the inputs allow another release, and nothing in them asks for it", 2)
 
     def _which(self, targets: Sequence[str], diff: Diff) -> str:
         """Return the targets that something holds for, nothing where it holds for all that changed."""
-        changed = [target.name for target in diff.targets if target.state == "changed"]
-        if not self._several or list(targets) == changed:
+        if not self._several or tuple(targets) == diff.telling:
             return ""
         return f"  in {', '.join(map(shown_text, targets))}"
 

@@ -29,7 +29,8 @@ class Direct(Struct, frozen=True, kw_only=True):
     """One direct cause: an edit by number, or a parent, or neither.
 
     `step` says how it comes to the move, and `short` the same to who knows of which project it is about. `exact` is set where a
-    parent leaves the move no other version; `needs` is what a parent or a rule asks for otherwise.
+    parent leaves the move no other version; `needs` is what a parent or a rule asks for otherwise. `loose` marks
+    what no longer keeps a release out, without asking for it.
     """
 
     kind: Cause
@@ -38,6 +39,7 @@ class Direct(Struct, frozen=True, kw_only=True):
     edit: int | None = None
     parent: Key | None = None
     exact: bool = False
+    loose: bool = False
     needs: str = ""
 
 
@@ -46,6 +48,7 @@ class Case(Struct, frozen=True, kw_only=True):
 
     before: Lock
     after: Lock
+    target: str
     moves: Mapping[Key, Move]
     edits: Sequence[Edit]
     rules: Mapping[str, frozenset[str]]
@@ -58,7 +61,7 @@ class Case(Struct, frozen=True, kw_only=True):
         found = [*self._own_edits(move)]
         if old is not None and new is not None:
             found += [*self._forced(old, new), *self._outgrown(old), *self._target_edits(move, old), *self._placed(move, new)]
-            found = found or [*self._window(move), *self._let_in(old, new)]
+            found += [*(() if found else self._window(move)), *self._let_in(old, new)]
         elif new is not None:
             found += self._required(new, "requires")
         elif old is not None:
@@ -68,7 +71,7 @@ class Case(Struct, frozen=True, kw_only=True):
     def _own_edits(self, move: Move) -> Iterator[Direct]:
         """Yield the edits of the component itself, in the target's own overrides too."""
         for number, edit in enumerate(self.edits, start=1):
-            foreign = edit.path[0] == "targets" and edit.path[1] != self.after.target.name
+            foreign = edit.path[0] == "targets" and edit.path[1] != self.target
             if component_of(edit.path) == move.name and not foreign and edit.path[-1] not in {"verify", "imports"}:
                 yield Direct(kind="edit", edit=number)
 
@@ -170,16 +173,17 @@ class Case(Struct, frozen=True, kw_only=True):
                 yield from self._rule_lifted(source, asked_for(specifiers), new)
             elif key in self.moves:
                 lifted = f"{source} no longer requires "
-                yield Direct(kind="edit", step=f"{lifted}{new.name}{specifiers}", short=f"{lifted}{specifiers}", parent=key)
+                whole, short = f"{lifted}{new.name}{specifiers}", f"{lifted}{specifiers}"
+                yield Direct(kind="edit", step=whole, short=short, parent=key, loose=True)
 
     def _rule_lifted(self, source: str, asked: str, new: Package) -> Iterator[Direct]:
         """Yield by what a rule no longer bounds a pin: the moves of those that it speaks of, else the rule itself."""
         names = self.rules.get(source.removeprefix(_RULE), frozenset())
         parents = [key for key in self.moves if key[0] == "package" and key[1] in names and key[1] != new.name]
         step, short = f"{source} no longer requires {new.name}{asked}", f"{source} no longer requires {asked}"
-        yield from (Direct(kind="rule", step=step, short=short, parent=key) for key in sorted(parents))
+        yield from (Direct(kind="rule", step=step, short=short, parent=key, loose=True) for key in sorted(parents))
         if not parents:
-            yield Direct(kind="rule", step=step, short=short)
+            yield Direct(kind="rule", step=step, short=short, loose=True)
 
     def _required(self, package: Package, verb: str) -> Iterator[Direct]:
         """Yield the moves of those that require a project."""
@@ -193,8 +197,8 @@ class Case(Struct, frozen=True, kw_only=True):
 
     def _edits_of_target(self, keys: set[str]) -> Iterator[int]:
         for number, edit in enumerate(self.edits, start=1):
-            own = edit.path[:2] == ("targets", self.after.target.name) and len(edit.path) > 2
-            if own and edit.path[2] in keys and edit.path[2] in _TARGET_KEYS:
+            own = edit.path[:2] == ("targets", self.target)
+            if own and (edit.path[2:] == () or (edit.path[2] in keys and edit.path[2] in _TARGET_KEYS)):
                 yield number
 
     def _edits_under(self, table: str) -> Iterator[int]:

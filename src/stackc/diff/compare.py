@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from stackc.diff.causes import Case
-from stackc.diff.couplings import couplings
 from stackc.diff.edits import edits_between, implied_edits
-from stackc.diff.headline import headline
-from stackc.diff.model import Change, Compared, Diff, Edit, End, Move, Note, Point, Reading, Reason, State
-from stackc.diff.pins import moves_between, narrowed, pins_of
+from stackc.diff.model import Change, Diff, Edit, End, Move, Note, Point, Reason
+from stackc.diff.pins import pins_of
 from stackc.diff.reading import MISSING, lines_of
-from stackc.diff.reasons import reasons
 from stackc.diff.risks import Risky, Watch, risks
+from stackc.diff.target_told import TargetTold, Teller
 from stackc.errors import ManifestError, Place
 from stackc.lock.locked_target import lock_file
 from stackc.lock.requirements import parse_needs
@@ -24,49 +20,46 @@ from stackc.matrix.facts import Facts
 __all__ = ["compare"]
 
 
-class _Told(Struct, frozen=True, kw_only=True):
-    """What one target has to tell."""
-
-    target: Compared
-    headline: tuple[Point, ...] = ()
-    moves: tuple[tuple[Move, Reason], ...] = ()
-    couplings: tuple[str, ...] = ()
-
-
 def compare(
-    base: End, head: End, *, facts: Facts, rules: Mapping[str, frozenset[str]] | None = None, watch: Watch | None = None
+    base: End,
+    head: End,
+    *,
+    facts: Facts,
+    rules: Mapping[str, frozenset[str]] | None = None,
+    watch: Watch | None = None,
+    only: Container[str] | None = None,
 ) -> Diff:
     """Return all that differs between two ends. Nothing is read but what they hold.
 
     `rules` says which projects each rule of the matrix speaks of, to tell by what a rule was set off. Without a `watch`
-    no risks are told.
+    no risks are told. `only` names the targets that are asked for.
     """
-    names = list(dict.fromkeys((*head.locks, *base.locks)))
+    names = dict.fromkeys((*head.locks, *head.declared, *base.locks))
     edits, notes = _edits(base, head)
-    asked = _Asked(base=base, head=head, facts=facts, rules=rules or {}, edits=edits)
-    told = [asked.tell(name) for name in names]
+    teller = Teller(base=base, head=head, facts=facts, rules=rules or {}, edits=edits)
+    told = [teller.tell(name) for name in names if only is None or name in only]
     changes = tuple(sorted(_merged_changes(told, _components(base, head)), key=_weight))
     return Diff(
         base=base.label,
         head=head.label,
         targets=tuple(each.target for each in told),
-        notes=(*notes, *(note for end in (base, head) for note in _notes(end))),
+        notes=tuple(note for note in (*notes, *_notes(base, head), *_notes(head, base)) if _concerns(note, only)),
         edits=edits,
         headline=tuple(_merged_points(told)),
         couplings=tuple(dict.fromkeys(sentence for each in told for sentence in each.couplings)),
         changes=changes,
-        risks=() if watch is None else risks(_risky(base, head, changes, facts), watch),
+        risks=() if watch is None else risks(_risky(told, base, head, changes, facts), watch),
     )
 
 
-def _risky(base: End, head: End, changes: Sequence[Change], facts: Facts) -> Risky:
-    old = {name: reading.lock for name, reading in base.locks.items() if reading.lock is not None}
-    new = {name: reading.lock for name, reading in head.locks.items() if reading.lock is not None}
-    settled = {pin.name for lock in old.values() for pin in pins_of(lock).values()}
-    pins = [(name, pin) for name, lock in new.items() for pin in pins_of(lock).values()]
+def _risky(told: Sequence[TargetTold], base: End, head: End, changes: Sequence[Change], facts: Facts) -> Risky:
+    old = [reading.lock for reading in base.locks.values()]
+    settled = {pin.name for lock in old for pin in pins_of(lock).values()}
+    new = {each.target.name: head.locks[each.target.name].lock for each in told if each.target.name in head.locks}
+    pins = [(name, pin) for name, lock in new.items() if None not in old for pin in pins_of(lock).values()]
     return Risky(
         changes=changes,
-        pairs=[(name, old[name], lock) for name, lock in new.items() if name in old],
+        pairs=[(each.target.name, *each.pair) for each in told if each.pair is not None],
         introduced=[(name, pin) for name, pin in pins if pin.name not in settled],
         settled=settled,
         facts=facts,
@@ -88,36 +81,6 @@ class _Lines:
         return Place(file=reading.path or lock_file(target), line=self._found[target].get((part, name)), path=(part, name))
 
 
-class _Asked(Struct, frozen=True, kw_only=True):
-    """What is compared, and by which knowledge."""
-
-    base: End
-    head: End
-    facts: Facts
-    rules: Mapping[str, frozenset[str]]
-    edits: tuple[Edit, ...]
-
-    def tell(self, name: str) -> _Told:
-        base, head = self.base.locks.get(name, MISSING), self.head.locks.get(name, MISSING)
-        before, after = base.lock, head.lock
-        partial = base.partial or head.partial
-        old, new = (narrowed(pins_of(lock)) if partial else pins_of(lock) for lock in (before, after))
-        moves = {(move.part, move.name): move for move in moves_between(old, new)}
-        counts = [None if lock is None else len(lock.packages) for lock in (before, after)]
-        if before is None or after is None:
-            return _Told(target=Compared(name=name, state=_state(base, head), before=counts[0], after=counts[1]))
-        points = headline(before, after, facts=self.facts, partial=partial)
-        case = Case(before=before, after=after, moves=moves, edits=self.edits, rules=self.rules)
-        causes = {key: case.direct(move) for key, move in moves.items()}
-        why = reasons(case, causes)
-        return _Told(
-            target=Compared(name=name, state="changed" if moves or points else "same", before=counts[0], after=counts[1]),
-            headline=points,
-            moves=tuple((move, why[key]) for key, move in moves.items()),
-            couplings=couplings(case, causes),
-        )
-
-
 def _edits(base: End, head: End) -> tuple[tuple[Edit, ...], tuple[Note, ...]]:
     """Return what was edited, by the manifests where there are two that are TOML, else by the locks; and what is wrong."""
     notes: list[Note] = []
@@ -133,27 +96,24 @@ def _edits(base: End, head: End) -> tuple[tuple[Edit, ...], tuple[Note, ...]]:
     return tuple(dict.fromkeys(found)), tuple(notes)
 
 
-def _state(base: Reading, head: Reading) -> State:
-    """Return what became of a lock that is not there, or cannot be read, at one end."""
-    if (base.lock is None and base.findings) or (head.lock is None and head.findings):
-        return "unreadable"
-    if base.lock is None:
-        return "same" if head.lock is None else "added"
-    return "removed"
+def _concerns(note: Note, only: Container[str] | None) -> bool:
+    return only is None or not note.target or note.target in only
 
 
-def _notes(end: End) -> Iterator[Note]:
+def _notes(end: End, other: End) -> Iterator[Note]:
+    """Yield what is wrong with the locks of one end; what the other end has byte for byte makes no difference."""
     for finding in end.refused:
-        yield Note(end=end.label, target="", text=f"{finding.message} ({finding.code})", findings=(finding,))
+        yield Note(end=end.label, target="", text=f"{finding.message} ({finding.code})", findings=(finding,), differs=True)
     for target, reading in end.locks.items():
         if reading.findings:
             how = "cannot be read" if reading.lock is None else "is compared as far as it can be read"
             first = reading.findings[0]
             text = f"the lock of target `{target}` in {end.label} {how}: {first.message} ({first.code})"
-            yield Note(end=end.label, target=target, text=text, findings=reading.findings)
+            differs = target not in other.locks or other.locks[target].text != reading.text
+            yield Note(end=end.label, target=target, text=text, findings=reading.findings, differs=differs)
 
 
-def _merged_points(told: Iterable[_Told]) -> Iterator[Point]:
+def _merged_points(told: Iterable[TargetTold]) -> Iterator[Point]:
     """Yield each point once, with all targets that have it, in the order of the first of them."""
     found: dict[Point, list[str]] = {}
     for each in told:
@@ -169,7 +129,7 @@ def _components(*ends: End) -> frozenset[str]:
     return frozenset(need.project for lock in locks for need in parse_needs(root.requirement for root in lock.roots))
 
 
-def _merged_changes(told: Iterable[_Told], components: Container[str]) -> Iterator[Change]:
+def _merged_changes(told: Iterable[TargetTold], components: Container[str]) -> Iterator[Change]:
     found: dict[tuple[object, ...], list[tuple[str, Move]]] = {}
     why: dict[tuple[object, ...], Reason] = {}
     for each in told:

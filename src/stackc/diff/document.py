@@ -41,7 +41,7 @@ def as_json(diff: Diff, *, version: str, titles: Mapping[str, str]) -> str:
 
 
 def _target(target: Compared) -> dict[str, object]:
-    return said(name=target.name, state=target.state, before=target.before, after=target.after)
+    return said(name=target.name, state=target.state, before=target.before, after=target.after, like=target.like)
 
 
 def _note(note: Note) -> dict[str, object]:

@@ -14,14 +14,14 @@ __all__ = ["imitated"]
 _SHORTEST = 4
 """Names below this are one edit apart by chance: `six` and `sox`."""
 
-_CUDA = re.compile(r"-cu[0-9]+$")
+_NUMBER = re.compile(r"[0-9]+$")
 
 
 def imitated(names: Iterable[str], known: Mapping[str, Collection[str]]) -> dict[str, str]:
     """Return the known name that each of `names` is made to look like: one edit away, or an imitation that is listed for it.
 
-    Names that are known themselves imitate none. The libraries of two CUDA versions, such as `nvidia-cufft-cu11` and
-    `nvidia-cufft-cu12`, are no imitations of each other.
+    Names that are known themselves imitate none. Nor do two names that differ in the number at their end: `jinja2`, and the
+    libraries of two CUDA versions.
     """
     shapes: dict[str, list[str]] = {}
     for original in sorted(known):
@@ -31,7 +31,7 @@ def imitated(names: Iterable[str], known: Mapping[str, Collection[str]]) -> dict
     found: dict[str, str] = {}
     for name in sorted(set(names) - known.keys()):
         near = (original for shape in _shapes(name) for original in shapes.get(shape, ()))
-        likely = (original for original in near if _one_edit(name, original) and not _same_library(name, original))
+        likely = (original for original in near if _one_edit(name, original) and not _same_family(name, original))
         like = listed.get(name) or next(likely, None)
         if like is not None:
             found[name] = like
@@ -53,5 +53,5 @@ def _one_edit(one: str, other: str) -> bool:
     return short[at + 1 :] == long[at + 1 :] or (swapped and short[at + 2 :] == long[at + 2 :])
 
 
-def _same_library(one: str, other: str) -> bool:
-    return bool(_CUDA.search(one)) and _CUDA.sub("", one) == _CUDA.sub("", other)
+def _same_family(one: str, other: str) -> bool:
+    return _NUMBER.sub("", one) == _NUMBER.sub("", other)

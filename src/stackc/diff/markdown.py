@@ -102,7 +102,7 @@ def _point(point: Point, diff: Diff) -> str:
 
 
 def _holds_for_all(targets: Sequence[str], diff: Diff) -> bool:
-    return len(diff.targets) == 1 or list(targets) == [target.name for target in diff.targets if target.state == "changed"]
+    return len(diff.targets) == 1 or tuple(targets) == diff.telling
 
 
 def _changes(changes: Sequence[Change], diff: Diff, room: int) -> str:

@@ -40,8 +40,9 @@ Kind = Literal["added", "removed", "upgraded", "downgraded", "relabelled", "repl
 Cause = Literal["edit", "rule", "window", "unforced"]
 """What a reason begins with; `window` is a release that the moved moment of `exclude-newer` lets in or keeps out."""
 
-State = Literal["added", "removed", "changed", "same", "unreadable"]
-"""What became of a target's lock; `unreadable` is one of which an end cannot be read at all."""
+State = Literal["added", "removed", "changed", "same", "unlocked", "unreadable"]
+"""What became of a target's lock; `unlocked` is one that the head's manifest has without a lock, `unreadable` one of which an
+end cannot be read at all."""
 
 Level = Literal["epoch", "major", "minor", "patch", "pre", "post", "local"]
 """The first part of a version, in the order of PEP 440, in which two differ; `patch` is anything from the third number on."""
@@ -64,13 +65,15 @@ class Reading(Struct, frozen=True, kw_only=True):
 class End(Struct, frozen=True, kw_only=True):
     """One end of a comparison: what people call it, its locks by target, and the manifest's text and name if there is one.
 
-    `refused` tells of what stood where a file of the project belongs and could not be read.
+    `declared` names the manifest's targets, as far as it can be read. `refused` tells of what stood where a file of the
+    project belongs and could not be read.
     """
 
     label: str
     locks: Mapping[str, Reading]
     manifest: str | None = None
     file: str = MANIFEST
+    declared: tuple[str, ...] = ()
     refused: tuple[Finding, ...] = ()
 
 
@@ -183,21 +186,29 @@ class Point(Struct, frozen=True, kw_only=True):
 
 
 class Compared(Struct, frozen=True, kw_only=True):
-    """One target, and what became of its lock; `before` and `after` count its packages, tools left out."""
+    """One target, and what became of its lock; `before` and `after` count its packages, tools left out.
+
+    `like` is the target of the base that a new one was compared with.
+    """
 
     name: str
     state: State
     before: int | None = None
     after: int | None = None
+    like: str | None = None
 
 
 class Note(Struct, frozen=True, kw_only=True):
-    """What is wrong with a lock that is compared nevertheless; `end` is what people call its end."""
+    """What is wrong with a lock that is compared nevertheless; `end` is what people call its end.
+
+    `differs` says that the other end has another text.
+    """
 
     end: str
     target: str
     text: str
     findings: tuple[Finding, ...]
+    differs: bool = False
 
 
 class Diff(Struct, frozen=True, kw_only=True):
@@ -217,4 +228,10 @@ class Diff(Struct, frozen=True, kw_only=True):
     def empty(self) -> bool:
         """Say whether nothing differs, as far as both ends could be read."""
         states = {target.state for target in self.targets}
-        return not (self.edits or self.headline or self.changes or states - {"same"})
+        broken = any(note.differs for note in self.notes)
+        return not (self.edits or self.headline or self.changes or broken or states - {"same", "unlocked"})
+
+    @property
+    def telling(self) -> tuple[str, ...]:
+        """Return the targets that were compared and differ: what holds for all of them needs no target named."""
+        return tuple(target.name for target in self.targets if target.state == "changed" or target.like is not None)

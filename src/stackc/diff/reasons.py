@@ -16,24 +16,26 @@ Causes = Mapping[Key, tuple[Direct, ...]]
 def reasons(case: Case, causes: Causes) -> Mapping[Key, Reason]:
     """Return the reason of every move, given the direct causes of each.
 
-    What nothing caused is unforced, and so is what such a move brought about. Moves that cause each other alone are too.
+    Causes that left no choice go before those that only let a release in. What nothing caused is unforced, and so is what such
+    a move brought about. Moves that cause each other alone are too.
     """
     chains = _Chains(causes)
-    chains.spread(_first_causes(causes))
+    chains.spread(_first_causes(causes, loose=False), loose=False)
+    chains.spread(_first_causes(causes, loose=True), loose=True)
     for key, direct in causes.items():
-        if not any(cause.parent for cause in direct):
-            chains.spread(((key, _NOTHING),))
+        if not any(cause.parent for cause in direct if not cause.loose):
+            chains.spread(((key, _NOTHING),), loose=True)
     for key in case.moves:
-        chains.spread(((key, _NOTHING),))
+        chains.spread(((key, _NOTHING),), loose=True)
     return chains.found
 
 
 _NOTHING = Direct(kind="unforced")
 
 
-def _first_causes(causes: Causes) -> Iterator[tuple[Key, Direct]]:
-    """Yield the moves that an edit, a rule or the window caused directly, in that order."""
-    own = [(key, cause) for key, direct in causes.items() for cause in direct if cause.parent is None]
+def _first_causes(causes: Causes, *, loose: bool) -> Iterator[tuple[Key, Direct]]:
+    """Yield the moves that an edit, a rule or the window caused directly, in that order; `loose` adds what only let them be."""
+    own = [(key, cause) for key, direct in causes.items() for cause in direct if cause.parent is None and cause.loose <= loose]
     for kind in ("edit", "rule", "window"):
         for key, cause in own:
             if cause.kind == kind and (cause.edit is not None or kind != "edit"):
@@ -52,13 +54,15 @@ class _Chains:
                 if cause.parent is not None:
                     self._followers.setdefault(cause.parent, []).append((key, cause))
 
-    def spread(self, first: Iterable[tuple[Key, Direct]]) -> None:
+    def spread(self, first: Iterable[tuple[Key, Direct]], *, loose: bool) -> None:
         """Give the first moves their reasons, and then those that they caused, breadth first: the shortest chain wins."""
-        waiting = deque(key for key, cause in first if self._add(key, cause, Reason(kind=cause.kind, edit=cause.edit), ()))
+        for key, cause in first:
+            self._add(key, cause, Reason(kind=cause.kind, edit=cause.edit), ())
+        waiting = deque(self.found)
         while waiting:
             parent = waiting.popleft()
             for key, cause in self._followers.get(parent, ()):
-                if self._add(key, cause, self.found[parent], self._whole[parent]):
+                if cause.loose <= loose and self._add(key, cause, self.found[parent], self._whole[parent]):
                     waiting.append(key)
 
     def _add(self, key: Key, cause: Direct, first: Reason, before: tuple[str, ...]) -> bool:

@@ -110,6 +110,8 @@ def reason_words(change: Change) -> str:
     """Return why something moved, the number of the edit first."""
     reason = change.reason
     first = f"[{reason.edit}]" if reason.edit is not None else _FIRST[reason.kind]
+    if reason.kind == "unforced" and change.move.kind in {"replaced", "moved"} and not reason.steps:
+        return "nothing in the inputs asks for it"
     words = ", ".join(map(escaped, reason.steps))
     first = f"{first}:" if words and reason.kind in {"window", "unforced"} and reason.edit is None else first
     return " ".join(part for part in (first, words) if part)
@@ -150,9 +152,12 @@ def state_words(target: Compared) -> str:
     """Return what became of a target, in words."""
     match target.state:
         case "added":
-            return f"new target, {_counted(target.after)}"
+            beside = f", compared with `{shown_text(target.like)}`" if target.like is not None else ""
+            return f"new target, {_counted(target.after)}{beside}"
         case "removed":
             return f"removed target, {_counted(target.before)}"
+        case "unlocked":
+            return "no lock yet: `stackc compile` writes it"
         case "unreadable":
             return "not compared: a lock cannot be read"
         case "same":
