@@ -29,11 +29,21 @@ _STYLES = {
     "relabelled": "1;33",
     "upgraded": "32",
     "moved": "36",
+    "refitted": "36",
     "added": "32",
     "removed": "31",
     "quiet": "2",
 }
-_MARKS = {"replaced": "!", "downgraded": "↓", "relabelled": "~", "upgraded": "↑", "moved": "·", "added": "+", "removed": "-"}
+_MARKS = {
+    "replaced": "!",
+    "downgraded": "↓",
+    "relabelled": "~",
+    "upgraded": "↑",
+    "moved": "·",
+    "refitted": "·",
+    "added": "+",
+    "removed": "-",
+}
 _HELD = "\xa0"  # no line ends with an arrow
 _BELOW = " " * 6
 _WIDEST_NAME = 32
@@ -44,7 +54,13 @@ def as_text(diff: Diff, *, width: int = 80, color: bool = False) -> str:
     """Return a comparison as text that ends with a newline; nothing that differs is one line."""
     writing = _Writing(width=width, color=color, several=len(diff.targets) > 1)
     blocks = [list(block) for block in writing.blocks(diff)]
-    return "".join(f"{line}\n" for line in _spaced(block for block in blocks if block))
+    return "".join(f"{_uncommanded(line)}\n" for line in _spaced(block for block in blocks if block))
+
+
+def _uncommanded(line: str) -> str:
+    """Return a line that no runner of GitHub takes for a command, which it seeks in all that a step prints."""
+    shown = line.replace("##[", "# #[")
+    return shown.replace("::", ": :", 1) if shown.lstrip().startswith("::") else shown
 
 
 def _spaced(blocks: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -106,9 +122,9 @@ class _Writing:
             for change in members:
                 move = change.move
                 level = f"  {move.level}" if move.level else ""
-                head = f"  {_MARKS[move.kind]} {_name(change).ljust(names)}  {change_words(move).ljust(versions)}{level}"
+                head = f"  {_MARKS[change.kind]} {_name(change).ljust(names)}  {change_words(move).ljust(versions)}{level}"
                 extra = [*details(move), "" if reason else reason_words(change)]
-                yield from self._row(head, [part for part in extra if part], self._which(change.targets, diff), move.kind)
+                yield from self._row(head, [part for part in extra if part], self._which(change.targets, diff), change.kind)
 
     def _row(self, head: str, parts: Sequence[str], which: str, kind: str) -> Iterator[str]:
         """Yield a row on one line where it fits, else with what explains it below, indented."""

@@ -60,7 +60,8 @@ class Case(Struct, frozen=True, kw_only=True):
         old, new = self.before.by_name.get(move.name), self.after.by_name.get(move.name)
         found = [*self._own_edits(move)]
         if old is not None and new is not None:
-            found += [*self._forced(old, new), *self._outgrown(old), *self._target_edits(move, old), *self._placed(move, new)]
+            found += [*self._forced(old, new), *self._outgrown(old), *self._target_edits(move, old)]
+            found += [*(() if found else self._placed(move, new))]
             found += [*(() if found else self._window(move)), *self._let_in(old, new)]
         elif new is not None:
             found += self._required(new, "requires")
@@ -76,7 +77,8 @@ class Case(Struct, frozen=True, kw_only=True):
                 yield Direct(kind="edit", edit=number)
 
     def _tool_edits(self, move: Move) -> Iterator[Direct]:
-        keys = {"pip"} if move.name == "pip" else {"build-tools", "installer", "python-from"}
+        keys = {"pip"} if move.name == "pip" else {"build-tools"}
+        keys |= {"installer", "python-from"} if move.name == "uv" else set()
         for number, edit in enumerate(self.edits, start=1):
             if edit.path[0] == "image" and len(edit.path) > 1 and edit.path[1] in keys:
                 yield Direct(kind="edit", edit=number)

@@ -12,6 +12,7 @@ from stackc.diff.pins import pins_of
 from stackc.diff.reading import MISSING, lines_of
 from stackc.diff.risks import Risky, Watch, risks
 from stackc.diff.target_told import TargetTold, Teller
+from stackc.diff.words import SECTIONS
 from stackc.errors import ManifestError, Place
 from stackc.lock.locked_target import lock_file
 from stackc.lock.requirements import parse_needs
@@ -107,8 +108,10 @@ def _notes(end: End, other: End) -> Iterator[Note]:
     for target, reading in end.locks.items():
         if reading.findings:
             how = "cannot be read" if reading.lock is None else "is compared as far as it can be read"
-            first = reading.findings[0]
-            text = f"the lock of target `{target}` in {end.label} {how}: {first.message} ({first.code})"
+            said = dict.fromkeys(
+                f"{finding.message} ({finding.code})" for finding in (*reading.findings[:1], *reading.findings[-1:])
+            )
+            text = f"the lock of target `{target}` in {end.label} {how}: {'; '.join(said)}"
             differs = target not in other.locks or other.locks[target].text != reading.text
             yield Note(end=end.label, target=target, text=text, findings=reading.findings, differs=differs)
 
@@ -131,16 +134,24 @@ def _components(*ends: End) -> frozenset[str]:
 
 def _merged_changes(told: Iterable[TargetTold], components: Container[str]) -> Iterator[Change]:
     found: dict[tuple[object, ...], list[tuple[str, Move]]] = {}
-    why: dict[tuple[object, ...], Reason] = {}
+    why: dict[tuple[object, ...], tuple[Reason, bool]] = {}
     for each in told:
         for move, reason in each.moves:
-            key = _likeness(move, reason)
+            fitted = each.retargeted and _is_other_file(move)
+            key = (*_likeness(move, reason), fitted)
             found.setdefault(key, []).append((each.target.name, move))
-            why[key] = reason
+            why[key] = reason, fitted
     for key, moved in found.items():
         targets, moves = zip(*moved, strict=True)
+        reason, fitted = why[key]
         component = moves[0].part == "package" and moves[0].name in components
-        yield Change(targets=targets, moves=moves, reason=why[key], component=component)
+        yield Change(targets=targets, moves=moves, reason=reason, component=component, fitted=fitted)
+
+
+def _is_other_file(move: Move) -> bool:
+    """Say whether a move is to another file under one version, not to another hash of the same one."""
+    old, new = move.before, move.after
+    return move.kind == "replaced" and old is not None and new is not None and old.file.name != new.file.name
 
 
 def _likeness(move: Move, reason: Reason) -> tuple[object, ...]:
@@ -151,11 +162,11 @@ def _likeness(move: Move, reason: Reason) -> tuple[object, ...]:
     return (move.part, move.name, *ends, reason)
 
 
-_KINDS = ("replaced", "downgraded", "relabelled", "upgraded", "moved", "added", "removed")
+_KINDS = tuple(kind for kind, _title in SECTIONS)
 _LEVELS = ("epoch", "major", "minor", "patch", "pre", "post", "local", None)
 
 
 def _weight(change: Change) -> tuple[object, ...]:
     """Return what sorts changes by how much a reviewer has to look at them."""
     move = change.move
-    return (_KINDS.index(move.kind), not change.component, _LEVELS.index(move.level), move.part, move.name, change.targets)
+    return (_KINDS.index(change.kind), not change.component, _LEVELS.index(move.level), move.part, move.name, change.targets)

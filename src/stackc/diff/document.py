@@ -69,7 +69,7 @@ def _change(change: Change) -> dict[str, object]:
     return said(
         part=move.part,
         name=move.name,
-        kind=move.kind,
+        kind=change.kind,
         level=move.level,
         component=change.component,
         targets=list(change.targets),

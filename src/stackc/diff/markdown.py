@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from stackc.diff.model import Change, Diff, Edit, Note, Point
 from stackc.diff.words import change_words, details, edit_key, kind_words, reason_words, state_words, tally
 from stackc.errors import Finding
-from stackc.manifest.shown import cut, escaped
+from stackc.manifest.shown import escaped
 
 __all__ = ["LONGEST", "as_markdown", "marker"]
 
@@ -21,9 +21,10 @@ LONGEST = 65_000
 
 _ROWS = 60
 _MOST = 25
-_LONGEST_REASON = 200
+_LONGEST_REASON, _LONGEST_DETAIL = 200, 300
 _PLAIN = re.compile(r"[A-Za-z0-9 .,;/+=<>!~_:()\[\]-]*")
 _LINKED = re.compile(r"www\.|://|\bgh-\d|\b[0-9a-f]{7,}\b", re.IGNORECASE)
+_SIZE = re.compile(r"-?[0-9.]+ [kMGT]?B")
 _SPECIAL = re.compile(r"[<>!~_\[\]()]")
 _UNMARKED = re.compile(r"[^A-Za-z0-9._/-]|(?<=-)-")
 
@@ -50,13 +51,13 @@ def _start(diff: Diff) -> Iterator[str]:
         yield f"**stackc diff**: nothing differs between {_code(diff.base)} and {_code(diff.head)}"
         return
     yield f"### stackc diff: {ends}"
-    yield _bullets([f"{_code(target.name)}: {state_words(target)}" for target in diff.targets], "targets")
+    yield _bullets([f"{_code(target.name)}: {state_words(target)}" for target in diff.targets])
     errors = [risk for risk in diff.risks if risk.severity == "error"]
     warnings = [risk for risk in diff.risks if risk.severity == "warning"]
     yield from (_alert("CAUTION", errors),) if errors else ()
     yield from (_notes(diff.notes),) if diff.notes else ()
     yield from (_headline(diff),) if diff.headline else ()
-    yield from (_bullets([_words(sentence) for sentence in diff.couplings], "sentences"),) if diff.couplings else ()
+    yield from (_words(sentence) for sentence in diff.couplings[:_MOST])
     yield from (_alert("WARNING", warnings),) if warnings else ()
     yield from ("**Edited**", _edits(diff.edits)) if diff.edits else ()
     yield from (f"**{_sentence(tally(diff))}**",) if diff.changes else ()
@@ -76,8 +77,8 @@ def _alert(kind: str, findings: Sequence[Finding]) -> str:
         place = finding.places[0] if finding.places else None
         where = f" ({_code(f'{place.file}:{place.line}' if place.line else place.file)})" if place else ""
         lines.append(f"> - **{finding.code}** {_words(finding.message)}{where}")
-        said = [f"{label} {value}" for label, value in (("was", finding.wanted), ("is", finding.found)) if value]
-        lines += [f">   - {_words(line)}" for line in (*said, *finding.notes)]
+        said = [f"{label} {_code(value)}" for label, value in (("was", finding.wanted), ("is", finding.found)) if value]
+        lines += [f">   - {line}" for line in (*said, *map(_words, finding.notes))]
     if len(findings) > _MOST:
         lines.append(f"> - and {len(findings) - _MOST} more")
     return "\n".join(lines)
@@ -94,11 +95,21 @@ def _headline(diff: Diff) -> str:
 
 def _point(point: Point, diff: Diff) -> str:
     which = "" if _holds_for_all(point.targets, diff) else f" ({', '.join(map(_code, point.targets[:_MOST]))})"
-    note = _words(point.note) if point.note else ""
+    subject, note = _unbroken(point.subject), _words(point.note) if point.note else ""
     if point.before is None and point.after is None:
-        return f"| {point.subject}{which} | | {note} |"
-    before, after = (_code(end) if end is not None else "none" for end in (point.before, point.after))
-    return f"| {point.subject}{which} | {before} | {after}{f' ({note})' if note else ''} |"
+        return f"| {subject}{which} | | {note} |"
+    before, after = map(_end, (point.before, point.after))
+    return f"| {subject}{which} | {before} | {after}{f' ({note})' if note else ''} |"
+
+
+def _end(text: str | None) -> str:
+    if text is None:
+        return "none"
+    return _unbroken(text) if _SIZE.fullmatch(text) else _code(text)
+
+
+def _unbroken(text: str) -> str:
+    return text.replace(" ", "&nbsp;")
 
 
 def _holds_for_all(targets: Sequence[str], diff: Diff) -> bool:
@@ -139,9 +150,9 @@ def _row(change: Change, diff: Diff) -> str:
     name = f"**{_code(move.name)}**" if change.component else _code(move.name)
     tool = " (tool)" if move.part == "tool" else ""
     which = "" if _holds_for_all(change.targets, diff) else f" in {', '.join(map(_code, change.targets[:_MOST]))}"
-    more = "<br>".join(_code(detail) for detail in details(move))
+    what = "<br>".join(_code(words, most=_LONGEST_DETAIL) for words in (change_words(move), *details(move)))
     why = _words(reason_words(change), most=_LONGEST_REASON)
-    return f"| {name}{tool}{which} | {_code(change_words(move))} | {kind_words(move)}{f'<br>{more}' if more else ''} | {why} |"
+    return f"| {name}{tool}{which} | {what} | {_unbroken(kind_words(change))} | {why} |"
 
 
 def _edits(edits: Sequence[Edit]) -> str:
@@ -158,9 +169,9 @@ def _edit(edit: Edit) -> str:
     return f"{_code(edit_key(edit))}: {_code(edit.before)} → {_code(edit.after)}"
 
 
-def _bullets(lines: Sequence[str], noun: str) -> str:
+def _bullets(lines: Sequence[str]) -> str:
     shown = [f"- {line}" for line in lines[:_MOST]]
-    return "\n".join([*shown, *((f"- and {len(lines) - _MOST} more {noun}",) if len(lines) > _MOST else ())])
+    return "\n".join([*shown, *((f"- and {len(lines) - _MOST} more",) if len(lines) > _MOST else ())])
 
 
 def _words(text: str, *, most: int = 400) -> str:
@@ -179,10 +190,10 @@ def _parted(text: str) -> Iterator[tuple[bool, str]]:
         yield bool(number % 2), f"`{part}`" if number % 2 else part
 
 
-def _code(text: str, *, most: int = 0) -> str:
+def _code(text: str, *, most: int = 100) -> str:
     """Return foreign text as a code span that nothing in it can end, not even within a table."""
     shown = escaped(text)
-    shown = cut(shown) if not most else shown
+    shown = shown if len(shown) <= most else f"{shown[:most]}…"
     for character, instead in (("\\", "%5C"), ("|", "%7C"), ("`", "%60")):
         shown = shown.replace(character, instead)
     return f"`{shown}`" if shown.strip() else "` `"

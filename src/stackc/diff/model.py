@@ -33,9 +33,9 @@ __all__ = [
 ]
 
 Part = Literal["package", "tool"]
-Kind = Literal["added", "removed", "upgraded", "downgraded", "relabelled", "replaced", "moved"]
-"""What a move is: `relabelled` changes the local version label alone, `replaced` the file or its hash under one version, and
-`moved` neither, but the index, the step or the extras."""
+Kind = Literal["added", "removed", "upgraded", "downgraded", "relabelled", "replaced", "refitted", "moved"]
+"""What a move is: `relabelled` changes the local version label alone, `replaced` the file or its hash under one version,
+`refitted` the same where the target asked for another wheel, and `moved` changes the index, the step or the extras alone."""
 
 Cause = Literal["edit", "rule", "window", "unforced"]
 """What a reason begins with; `window` is a release that the moved moment of `exclude-newer` lets in or keeps out."""
@@ -161,18 +161,24 @@ class Reason(Struct, frozen=True, kw_only=True):
 class Change(Struct, frozen=True, kw_only=True):
     """One move in one or more targets; `moves` has one entry per target, which differ in their files alone.
 
-    `component` says that the manifest names the project.
+    `component` says that the manifest names the project, `fitted` that the target moved, so that another wheel fits it.
     """
 
     targets: tuple[str, ...]
     moves: tuple[Move, ...]
     reason: Reason
     component: bool = False
+    fitted: bool = False
 
     @property
     def move(self) -> Move:
         """Return the move in the first of the targets."""
         return self.moves[0]
+
+    @property
+    def kind(self) -> Kind:
+        """Return what the move is: `refitted` where another wheel under one version is no surprise."""
+        return "refitted" if self.fitted else self.move.kind
 
 
 class Point(Struct, frozen=True, kw_only=True):

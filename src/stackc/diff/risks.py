@@ -62,32 +62,22 @@ def risks(case: Risky, watch: Watch) -> tuple[Finding, ...]:
         *_recent(case, watch),
         *_listed(case, "S807", "moves to another major version", "move to another major version", _is_major, _versions),
     ]
-    return tuple(found)
+    return tuple(sorted(found, key=lambda finding: finding.severity))
 
 
 def _replaced(case: Risky) -> Iterator[Finding]:
-    """Yield each file or hash that moved under one version; another file is no surprise where the target moved."""
-    moved = {name for name, before, after in case.pairs if _tags_of(before) != _tags_of(after)}
+    """Yield each file or hash that moved under one version, unless the target asked for another wheel."""
     for change in case.changes:
         old, new = change.move.before, change.move.after
-        if change.move.kind != "replaced" or old is None or new is None:
+        if change.kind != "replaced" or old is None or new is None:
             continue
-        places = _places(case, change)
         if old.file.name == new.file.name:
-            yield Finding(
-                code="S800",
-                message=f"`{new.name}` {new.version} has another hash under the same file name",
-                places=places,
-                wanted=f"sha256:{old.file.sha256}",
-                found=f"sha256:{new.file.sha256}",
-                notes=(f"the file is {new.file.name}, from index {new.index}",),
-                hint="a published file never changes by right: do not merge before its index or its project has explained it",
-            )
-        elif not set(change.targets) <= moved:
+            yield _other_hash(old, new, places=_places(case, change))
+        else:
             yield Finding(
                 code="S801",
                 message=f"`{new.name}` {new.version} is another file than before, and the target did not ask for one",
-                places=places,
+                places=_places(case, change),
                 wanted=old.file.name,
                 found=new.file.name,
                 hint="see on its index when the new file was added to the release, and by whom",
@@ -95,9 +85,18 @@ def _replaced(case: Risky) -> Iterator[Finding]:
             )
 
 
-def _tags_of(lock: Lock) -> tuple[str | None, ...]:
-    target = lock.target
-    return target.python, target.platform, target.glibc, target.distribution
+def _other_hash(old: Pin, new: Pin, *, places: tuple[Place, ...]) -> Finding:
+    never = "a published file never changes by right: do not merge before its index or its project has explained it"
+    another = f"index `{new.index}` has another file of that name than `{old.index}`: see which the project published"
+    return Finding(
+        code="S800",
+        message=f"`{new.name}` {new.version} has another hash under the same file name",
+        places=places,
+        wanted=f"sha256:{old.file.sha256}",
+        found=f"sha256:{new.file.sha256}",
+        notes=(f"the file is {new.file.name}",),
+        hint=never if old.index == new.index else another,
+    )
 
 
 def _imitations(case: Risky, watch: Watch) -> Iterator[Finding]:
@@ -260,7 +259,9 @@ def _listed(
 
 
 def _named(changes: Sequence[Change], words: Callable[[Move], str]) -> Iterator[str]:
-    yield from (f"{change.move.name} {words(change.move)}" for change in changes[:_MOST_NAMED])
+    for change in changes[:_MOST_NAMED]:
+        tool = " (tool)" if change.move.part == "tool" else ""
+        yield f"{change.move.name}{tool} {words(change.move)}"
     if len(changes) > _MOST_NAMED:
         yield f"and {len(changes) - _MOST_NAMED} more"
 

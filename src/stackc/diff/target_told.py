@@ -28,6 +28,11 @@ class TargetTold(Struct, frozen=True, kw_only=True):
     couplings: tuple[str, ...] = ()
     pair: tuple[Lock, Lock] | None = None
 
+    @property
+    def retargeted(self) -> bool:
+        """Say whether the target itself moved in what decides which of a release's wheels fits it."""
+        return self.pair is not None and _tags_of(self.pair[0]) != _tags_of(self.pair[1])
+
 
 class Teller(Struct, frozen=True, kw_only=True):
     """Two ends, and the knowledge by which they are compared."""
@@ -81,6 +86,11 @@ class Teller(Struct, frozen=True, kw_only=True):
         if head.lock is None:
             return "unlocked" if name in self.head.declared else "removed"
         return "added" if base.lock is None else "changed"
+
+
+def _tags_of(lock: Lock) -> tuple[str | None, ...]:
+    target = lock.target
+    return target.python, target.platform, target.glibc
 
 
 def _versions(lock: Lock) -> set[tuple[object, ...]]:

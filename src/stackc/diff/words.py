@@ -29,6 +29,7 @@ SECTIONS: tuple[tuple[Kind, str], ...] = (
     ("relabelled", "same version, another build"),
     ("upgraded", "upgraded"),
     ("moved", "same version, moved"),
+    ("refitted", "same version, another wheel for the target"),
     ("added", "added"),
     ("removed", "removed"),
 )
@@ -47,7 +48,7 @@ def shown_text(text: str) -> str:
 def sectioned(changes: Sequence[Change]) -> Iterator[tuple[str, tuple[Change, ...]]]:
     """Yield each section that has changes, with them."""
     for kind, title in SECTIONS:
-        found = tuple(change for change in changes if change.move.kind == kind)
+        found = tuple(change for change in changes if change.kind == kind)
         if found:
             yield title, found
 
@@ -143,9 +144,12 @@ def edit_words(edit: Edit) -> str:
     return f"{edit_key(edit)}: {before} → {after}"
 
 
-def kind_words(move: Move) -> str:
-    """Return what a move is in a word or two, such as `upgraded, minor`."""
-    return f"{_WORDS[move.kind]}, {move.level}" if move.level else _WORDS[move.kind]
+def kind_words(change: Change) -> str:
+    """Return what a change is in a word or two, such as `↑ minor`."""
+    level = change.move.level
+    if level is None:
+        return _WORDS[change.kind]
+    return f"↑ {level}" if change.kind == "upgraded" else f"{_WORDS[change.kind]}, {level}"
 
 
 def state_words(target: Compared) -> str:
@@ -168,16 +172,17 @@ def state_words(target: Compared) -> str:
 
 def tally(diff: Diff) -> str:
     """Return how many changes there are of each kind."""
-    parts = [f"{len(found)} {_SHORT[found[0].move.kind]}" for _title, found in sectioned(diff.changes)]
+    parts = [f"{len(found)} {_SHORT[found[0].kind]}" for _title, found in sectioned(diff.changes)]
     return ", ".join(parts) or "no pin moved"
 
 
 _WORDS: dict[Kind, str] = {
     "replaced": "**another file or hash**",
-    "downgraded": "**downgraded**",
+    "downgraded": "**↓ downgraded**",
     "relabelled": "another build",
     "upgraded": "upgraded",
     "moved": "moved",
+    "refitted": "with another wheel",
     "added": "added",
     "removed": "removed",
 }
@@ -187,6 +192,7 @@ _SHORT: dict[Kind, str] = {
     "relabelled": "with another build",
     "upgraded": "upgraded",
     "moved": "moved",
+    "refitted": "with another wheel",
     "added": "added",
     "removed": "removed",
 }
