@@ -46,7 +46,8 @@ class Compiled(Struct, frozen=True, kw_only=True):
     """What compiling one target came to.
 
     `how` tells which way was enough: nothing to do, the old pins proved anew and rendered, or an engine. `previous` is the
-    lock that was there before, `written` whether any file changed, `warnings` what the matrix has to say of a stack that works.
+    lock that was there before, `written` whether any file changed, or would, and `changes` are the names of the files that
+    would. `warnings` are what the matrix has to say of a stack that works. `lockset` is None where there was nothing to do.
     """
 
     target: str
@@ -55,6 +56,8 @@ class Compiled(Struct, frozen=True, kw_only=True):
     how: How
     written: bool
     warnings: tuple[Finding, ...]
+    lockset: LockSet | None = None
+    changes: tuple[str, ...] = ()
 
 
 class Upgrade(Struct, frozen=True, kw_only=True):
@@ -253,17 +256,19 @@ class _Run:
         lock = made.lockset.lock if made is not None else each.current
         if lock is None:
             raise BugError(Finding(code="S906", message=f"nothing came of target `{each.name}`"))
+        lockset = made.lockset if made is not None else None
+        dry = self._options.dry_run
+        changes = lockset.changes(each.folder) if dry and lockset is not None else ()
         return Compiled(
             target=each.name,
             lock=lock,
             previous=each.previous,
             how=made.how if made is not None else "current",
-            written=made is not None and self._written(made.lockset, each.folder),
+            written=bool(changes) if dry or lockset is None else lockset.write(each.folder),
             warnings=(*_warnings(lock, each.warnings, each.plan, self._project), *(made.fallen if made is not None else ())),
+            lockset=lockset,
+            changes=changes,
         )
-
-    def _written(self, lockset: LockSet, folder: Path) -> bool:
-        return lockset.differs_from(folder) if self._options.dry_run else lockset.write(folder)
 
 
 def _warnings(lock: Lock, planned: tuple[Finding, ...], plan: Plan, project: Project) -> tuple[Finding, ...]:

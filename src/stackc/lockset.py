@@ -16,7 +16,7 @@ from packaging.version import Version
 from stackc import __version__
 from stackc.errors import BugError, Finding, IncompatibleError, UpstreamError
 from stackc.files import replace_tree
-from stackc.layout import LOCK, generated, lock_folder, outputs_digest, templates_folder
+from stackc.layout import LOCK, generated, lock_folder, outputs_digest, read_outputs, templates_folder
 from stackc.lock.assemble import ChosenRelease, assemble
 from stackc.lock.codec import encode
 from stackc.lock.model import Engine, Inputs, Lock, LockedFile, LockedTarget, Package
@@ -43,9 +43,10 @@ class LockSet(Struct, frozen=True):
     lock: Lock
     files: Mapping[str, bytes]
 
-    def differs_from(self, folder: Path) -> bool:
-        """Say whether writing would change a file."""
-        return any(not (folder / name).is_file() or (folder / name).read_bytes() != body for name, body in self.files.items())
+    def changes(self, folder: Path) -> tuple[str, ...]:
+        """Return the names of the files that writing would change, make or delete, sorted."""
+        there = read_outputs(folder)
+        return tuple(sorted(name for name in self.files.keys() | there.keys() if self.files.get(name) != there.get(name)))
 
     def write(self, folder: Path) -> bool:
         """Replace the generated files in a folder, all at once; return whether any changed. Raises LockError."""

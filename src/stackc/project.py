@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from stackc.errors import Finding
-from stackc.manifest.decode import load
+from stackc.manifest.decode import decode, load
 from stackc.manifest.model import Manifest
 from stackc.matrix.facts import Facts
 from stackc.matrix.load import expired_waivers, load_matrix
@@ -29,11 +29,14 @@ class Project(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
 
 
-def load_project(path: Path, *, today: dt.date) -> Project:
-    """Load the project whose manifest is `path`. Raises ManifestError with all that is wrong in it, or in its rule packs."""
-    manifest = load(path)
+def load_project(path: Path, *, today: dt.date, text: str | None = None) -> Project:
+    """Load the project whose manifest is `path`. Raises ManifestError with all that is wrong in it, or in its rule packs.
+
+    `text` is what the manifest is to say, where that is not written yet.
+    """
+    manifest = load(path) if text is None else decode(text, file=str(path))
     folder = path.parent
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8") if text is None else text
     facts = Facts.load()
     return Project(
         folder=folder,

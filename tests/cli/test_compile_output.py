@@ -92,7 +92,8 @@ def test_a_comment_in_the_manifest_changes_nothing(desk: Desk, server: IndexServ
 def test_a_widened_range_moves_no_version_and_asks_no_index(desk: Desk, server: IndexServer) -> None:
     desk.write(manifest(server, TWO.replace("<2", "<3")))
     before, asked = tree(desk.project), len(server.requests)
-    assert desk.run("compile", "--dry-run") == Outcome(0, f"{RENDERED}dry run: locks/gpu/ would change\n", "")
+    told = "dry run: locks/gpu/ would change\n  Dockerfile\n  STACK.md\n  lock.toml\n  verify.py\n"
+    assert desk.run("compile", "--dry-run") == Outcome(0, f"{RENDERED}{told}", "")
     assert tree(desk.project) == before
     assert desk.run("compile") == Outcome(0, f"{RENDERED}wrote locks/gpu/\n", "")
     assert len(server.requests) == asked
@@ -102,7 +103,11 @@ def test_a_widened_range_moves_no_version_and_asks_no_index(desk: Desk, server: 
 def test_upgrade_forgets_the_old_pins(desk: Desk, server: IndexServer) -> None:
     desk.write(manifest(server, TWO.replace("<2", "<3")))
     before = tree(desk.project)
-    assert desk.run("compile", "--upgrade", "--dry-run") == Outcome(0, f"{UPGRADED}dry run: locks/gpu/ would change\n", "")
+    files = ["Dockerfile", "STACK.md", "constraints.txt", "lock.toml", "requirements.txt", "steps/01-base.txt", "verify.py"]
+    told = "".join(f"  {file}\n" for file in files)
+    assert desk.run("compile", "--upgrade", "--dry-run") == Outcome(
+        0, f"{UPGRADED}dry run: locks/gpu/ would change\n{told}", ""
+    )
     assert tree(desk.project) == before
     assert desk.run("compile", "--upgrade") == Outcome(0, f"{UPGRADED}wrote locks/gpu/\n", "")
 

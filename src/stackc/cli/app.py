@@ -11,7 +11,15 @@ import click
 from stackc import __version__
 from stackc.cli.diff_command import diff_command
 from stackc.cli.git_commands import GIT_COMMANDS
-from stackc.cli.options import DEFAULT, present, with_findings_format, with_format, with_manifest, with_own_manifest
+from stackc.cli.options import (
+    DEFAULT,
+    CompileCommand,
+    present,
+    with_findings_format,
+    with_format,
+    with_manifest,
+    with_own_manifest,
+)
 
 __all__ = ["run", "stackc"]
 
@@ -83,31 +91,52 @@ def init_command(  # noqa: PLR0913 (one per option)
     init(flags, output=output, force=force)
 
 
-@stackc.command("compile", short_help="Resolve, prove and write the locks and the Dockerfile.")
+@stackc.command("compile", cls=CompileCommand, short_help="Resolve, prove and write the locks and the Dockerfile.")
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
 @with_manifest
 @click.option("--engine", default="uv", show_default=True, metavar="NAME", help="The resolver: uv, or pip-tools.")
-@click.option("--upgrade", is_flag=True, help="Forget the old pins, and take the newest versions that fit.")
+@click.option(
+    "--upgrade",
+    is_flag=False,
+    flag_value="",
+    multiple=True,
+    metavar="[NAME]",
+    help="Forget the old pins, and take the newest versions that fit; or those of NAME alone. May be given often.",
+)
+@click.option("--upgrade-to", metavar="DATE", help="Move exclude-newer in stack.toml to a day or a moment, and upgrade.")
 @click.option("--offline", is_flag=True, help="Ask no index: use the cache and the embedded catalog alone.")
 @click.option("--dry-run", is_flag=True, help="Tell what would change, and write nothing.")
 @click.option("--exit-code", is_flag=True, help="Tell which files were written, and exit with 1 if any was: for hooks.")
 def compile_command(
-    targets: tuple[str, ...], manifest: Path, engine: str, *, upgrade: bool, offline: bool, dry_run: bool, exit_code: bool
+    targets: tuple[str, ...],
+    manifest: Path,
+    engine: str,
+    *,
+    upgrade: tuple[str, ...],
+    upgrade_to: str | None,
+    offline: bool,
+    dry_run: bool,
+    exit_code: bool,
 ) -> None:
     """Compile TARGETs (default: all of the manifest's) into locks/TARGET/.
 
-    Versions that are locked already stay as long as they fit; only what an edit of stack.toml forces to move moves. The
-    files of a target are replaced all at once, and only by a lock that stackc has proved. What lies there: lock.toml,
+    Versions that are locked already stay as long as they fit; only what an edit of stack.toml forces to move moves. With
+    --upgrade NAME that project moves to the newest version that whoever needs it admits, and what it needs gives way; in
+    front of a TARGET write --upgrade -- TARGET. DATE is a day (its beginning in UTC) or a moment with an offset; the
+    manifest is rewritten only with the locks of all targets, and keeps its comments.
+
+    The files of a target are replaced all at once, and only by a lock that stackc has proved. What lies there: lock.toml,
     requirements.txt (without what an ordered step installs, such as torch), constraints.txt, steps/, Dockerfile, verify.py
     and STACK.md. Beside them locks/docker-bake.hcl builds all targets.
     """
     from stackc.cli.compile import compile_targets
+    from stackc.cli.upgraded import Wish
 
     status = compile_targets(
         targets,
         manifest=manifest,
         engine=engine,
-        upgrade=upgrade,
+        upgrade=Wish(words=upgrade, moment=upgrade_to),
         offline=offline,
         dry_run=dry_run,
         exit_code=exit_code,

@@ -10,19 +10,23 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from stackc.cli.chosen import chosen_targets
 from stackc.cli.report import format_finding, safe
 from stackc.cli.summary import summarize_all
 from stackc.cli.terminal import ProgressLine, colored, columns
+from stackc.cli.upgraded import Wish, read_moment, read_upgrade
 from stackc.cli.workshop import open_workshop
 from stackc.compile import Options, Upgrade
 from stackc.compile import compile_targets as compile_all
-from stackc.errors import Finding
+from stackc.errors import Finding, UsageError
 from stackc.files import recover, write_file
 from stackc.layout import BAKE, lock_folder, read_outputs
+from stackc.manifest.edit import Edit, changed_lines, edited
 from stackc.project import Project, load_project
 from stackc.render.bake import bake_of
+from stackc.rewrite import Rewrite
 
 __all__ = ["compile_targets"]
 
@@ -32,7 +36,7 @@ def compile_targets(
     *,
     manifest: Path,
     engine: str,
-    upgrade: bool,
+    upgrade: Wish,
     offline: bool,
     dry_run: bool,
     exit_code: bool,
@@ -40,15 +44,20 @@ def compile_targets(
 ) -> int:
     """Compile the targets, print a summary of each, and return the exit status.
 
-    With `exit_code` it is 1 if a file was written, or would be, for then a hook has to stop a commit.
+    With `exit_code` the status is 1 if a file was written, or would be, for then a hook has to stop a commit.
     """
     gc.disable()  # a run is short and makes hundreds of thousands of small values, none of them in cycles
-    project = load_project(manifest, today=dt.datetime.now(dt.timezone.utc).date())
+    project = load_project(manifest, today=_now().date())
     _warn(project.findings, environment)
-    names = chosen_targets(project.manifest, targets)
+    forgotten, targets = read_upgrade(upgrade.words, targets, project)
+    names, rewrite = chosen_targets(project.manifest, targets), None
+    if upgrade.moment is not None:
+        rewrite = _moved(project, manifest, upgrade.moment, targets)
+        project = load_project(manifest, today=_now().date(), text=rewrite.after)
+        forgotten = forgotten if forgotten.names else Upgrade(everything=True)
     recover(project.folder / "locks")
-    options = Options(upgrade=Upgrade(everything=upgrade), dry_run=dry_run)
-    before = _generated(project, names)
+    options = Options(upgrade=forgotten, dry_run=dry_run or rewrite is not None)
+    before = _generated(project, names, manifest)
     began, line = time.monotonic(), ProgressLine()
     with open_workshop(project.manifest, engine=engine, offline=offline, environment=environment) as workshop:
         try:
@@ -56,19 +65,51 @@ def compile_targets(
         finally:
             line.clear()
         _warn(dict.fromkeys(warning for each in compiled for warning in each.warnings), environment)
+        if rewrite is not None and not dry_run:
+            rewrite.write(compiled)
         click.echo(
             summarize_all(compiled, seconds=time.monotonic() - began, dry_run=dry_run, wide=sys.stdout.isatty()), nl=False
         )
+    if rewrite is not None:
+        _tell_moved(rewrite, dry_run=dry_run)
     if dry_run:
-        return int(exit_code and any(each.written for each in compiled))
+        others = (_tell_bake(project), rewrite is not None and rewrite.before != rewrite.after)
+        return int(exit_code and any((*others, *(each.written for each in compiled))))
     _write_bake(project)
-    return _tell_rewritten(before, _generated(project, names), project) if exit_code else 0
+    return _tell_rewritten(before, _generated(project, names, manifest), project) if exit_code else 0
 
 
-def _generated(project: Project, names: Iterable[str]) -> dict[str, bytes]:
-    """Return the generated files of some targets, and the one that is all targets' own, by path from the project's folder."""
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.timezone.utc)
+
+
+def _moved(project: Project, manifest: Path, moment: str, targets: tuple[str, ...]) -> Rewrite:
+    """Return the manifest with its `exclude-newer` moved. Raises UsageError."""
+    if targets:
+        message = "`--upgrade-to` moves the moment of all targets, and some are named"
+        raise UsageError(Finding(code="S019", message=message, hint="leave the targets out"))
+    at = read_moment(moment, now=_now())
+    before = project.manifest.policy.exclude_newer
+    if before is not None and at < before:
+        click.echo(f"note: {at:%Y-%m-%dT%H:%M:%SZ} lies before {before:%Y-%m-%dT%H:%M:%SZ}: versions may go down", err=True)
+    rewrite = Rewrite.read(manifest)
+    edit = Edit(("policy", "exclude-newer"), at)
+    return rewrite if at == before else replace(rewrite, after=edited(rewrite.before, [edit], file=str(manifest)))
+
+
+def _tell_moved(rewrite: Rewrite, *, dry_run: bool) -> None:
+    file = safe(str(rewrite.path))
+    if rewrite.before == rewrite.after:
+        click.echo(f"{file} is unchanged")
+        return
+    click.echo(f"dry run: {file} would change" if dry_run else f"wrote {file}")
+    click.echo("".join(f"  {safe(line)}\n" for line in changed_lines(rewrite.before, rewrite.after)), nl=False)
+
+
+def _generated(project: Project, names: Iterable[str], manifest: Path) -> dict[str, bytes]:
+    """Return what a run may write, by path from the project's folder: some targets' files, that of all, and the manifest."""
     bake = project.folder / BAKE
-    found = {BAKE: bake.read_bytes()} if bake.is_file() else {}
+    found = {manifest.name: manifest.read_bytes()} | ({BAKE: bake.read_bytes()} if bake.is_file() else {})
     for name in names:
         folder = lock_folder(name)
         found |= {f"{folder}/{file}": content for file, content in read_outputs(project.folder / folder).items()}
@@ -80,15 +121,34 @@ def _tell_rewritten(before: Mapping[str, bytes], after: Mapping[str, bytes], pro
     changed = sorted(file for file in before.keys() | after.keys() if before.get(file) != after.get(file))
     if changed:
         listed = "".join(f"  {safe((project.folder / file).as_posix())}\n" for file in changed)
-        click.echo(f"written, and not part of the commit yet:\n{listed}next: git add {(project.folder / 'locks').as_posix()}")
+        own = [file for file in changed if not file.startswith(_LOCKS)]
+        added = " ".join((project.folder / file).as_posix() for file in (*own, _LOCKS.rstrip("/")))
+        click.echo(f"written, and not part of the commit yet:\n{listed}next: git add {added}")
     return int(bool(changed))
 
 
-def _write_bake(project: Project) -> None:
-    """Write the bake file of all targets, unless it is there as it should be: last, when the locks that it names are."""
+_LOCKS = "locks/"
+
+
+def _new_bake(project: Project) -> bytes | None:
+    """Return the bake file of all targets, None where it is there as it should be."""
     path, content = project.folder / BAKE, bake_of(project.manifest)
-    if not path.is_file() or path.read_bytes() != content:
-        write_file(path, content)
+    return None if path.is_file() and path.read_bytes() == content else content
+
+
+def _tell_bake(project: Project) -> bool:
+    """Say whether the bake file would change, to the user too."""
+    changes = _new_bake(project) is not None
+    if changes:
+        click.echo(f"dry run: {BAKE} would change")
+    return changes
+
+
+def _write_bake(project: Project) -> None:
+    """Write the bake file, unless it is there as it should be: last, when the locks that it names are."""
+    content = _new_bake(project)
+    if content is not None:
+        write_file(project.folder / BAKE, content)
 
 
 def _warn(findings: Iterable[Finding], environment: Mapping[str, str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-__all__ = ["DEFAULT", "present", "with_findings_format", "with_format", "with_manifest", "with_own_manifest"]
+__all__ = ["DEFAULT", "CompileCommand", "present", "with_findings_format", "with_format", "with_manifest", "with_own_manifest"]
 
 DEFAULT = Path("stack.toml")
 
@@ -49,3 +49,18 @@ with_findings_format = click.option(
 def present(manifest: Path | None) -> Path | None:
     """Return the manifest that is named, else the one in this folder, None where there is none."""
     return manifest if manifest is not None or not DEFAULT.exists() else DEFAULT
+
+
+class CompileCommand(click.Command):
+    """A command whose `--upgrade=NAME` names a project for sure, where `--upgrade NAME` may name a target as well."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put a mark before what stands behind `--upgrade=`, as `stackc.cli.upgraded` reads it."""
+        options = args[: args.index("--")] if "--" in args else args
+        marked = [part for word in options for part in _marked(word)]
+        return super().parse_args(ctx, [*marked, *args[len(options) :]])
+
+
+def _marked(word: str) -> list[str]:
+    option, equals, name = word.partition("=")
+    return [option, f"{equals}{name}"] if option == "--upgrade" and equals else [word]

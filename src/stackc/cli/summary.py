@@ -101,6 +101,7 @@ def _outcome(compiled: Compiled, *, dry_run: bool) -> Iterator[str]:
     folder = lock_folder(compiled.target)
     if dry_run:
         yield f"dry run: {folder}/ would change" if compiled.written else f"dry run: {folder}/ would not change"
+        yield from (f"  {safe(name)}" for name in compiled.changes)
     elif compiled.written:
         yield f"wrote {folder}/"
     elif compiled.how != "current":
