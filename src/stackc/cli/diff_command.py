@@ -34,8 +34,17 @@ __all__ = ["diff_command"]
     help="Warn of what was uploaded less than this before it was locked.",
 )
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if anything differs, as git does.")
+@click.option("--reproduce", is_flag=True, help="Compile again, offline, and tell whether the locks come out byte for byte.")
 def diff_command(
-    base: str | None, head: str | None, manifest: Path, targets: tuple[str, ...], form: str, *, recent: int, exit_code: bool
+    base: str | None,
+    head: str | None,
+    manifest: Path,
+    targets: tuple[str, ...],
+    form: str,
+    *,
+    recent: int,
+    exit_code: bool,
+    reproduce: bool,
 ) -> None:
     """Tell what moved from BASE to HEAD, why, and what of it is dangerous.
 
@@ -45,7 +54,17 @@ def diff_command(
     Told are torch's build, CUDA, driver and GPU architectures, the download, the steps that lose their build cache, and every
     pin that moved with the edit, the rule or the requirement that moved it. A lock that is broken, edited by hand or of
     another format is said to be so and compared as far as it can be read.
+
+    With --reproduce nothing is compared with BASE: the one revision that is named, or the working tree, is compiled again,
+    offline. Its files are rendered from the lock's own pins, and resolved from nothing as far as the cache reaches; an edit by
+    hand is shown with its file and line. Exits with 1 unless every file is shown to be what compiling gives.
     """
+    if reproduce:
+        from stackc.cli.reproduce import reproduce as reproduce_locks
+
+        name = head if head is not None else base
+        status = reproduce_locks(name, manifest=manifest, targets=targets, form=form, environment=os.environ)
+        click.get_current_context().exit(status)
     from stackc.cli.diff import show_diff
     from stackc.cli.diff_ends import Asked
 

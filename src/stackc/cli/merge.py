@@ -78,7 +78,7 @@ def _desk(manifest: Path, environment: Mapping[str, str]) -> _Desk:
     home = manifest.parent
     repository = find_repository(home, environment=environment)
     working_tree(repository)
-    present = of_the_project(read_folder(home, manifest=manifest.name), home=home)
+    present = of_the_project(read_folder(home, manifest=manifest.name, with_installed=True), home=home)
     inputs = (name for name in present.files if not is_generated(name))
     stages = read_stages(repository, tuple(dict.fromkeys((manifest.name, "locks", *inputs))))
     if not stages.unmerged:

@@ -37,7 +37,7 @@ def restore_revision(name: str, *, manifest: Path, force: bool, dry_run: bool, e
     repository = find_repository(home, environment=environment)
     working_tree(repository)
     revision = find_revision(repository, name)
-    snapshot = of_the_project(read_snapshot(repository, revision, manifest=manifest.name), home=home)
+    snapshot = of_the_project(read_snapshot(repository, revision, manifest=manifest.name, with_installed=True), home=home)
     with scratch_folder(scratch_parent(environment.get("TMPDIR"))) as folder:
         project = open_snapshot(snapshot, folder=folder, today=dt.datetime.now(dt.timezone.utc).date())
         locks, warnings = proved_locks(project, snapshot)

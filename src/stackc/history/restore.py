@@ -62,7 +62,7 @@ def proved_locks(project: Project, snapshot: Snapshot) -> tuple[Mapping[str, Loc
 
 def plan_restoration(snapshot: Snapshot, *, folder: Path) -> Restoration:
     """Return what has to change in a project's folder for its files to be those of a snapshot; what is not stackc's stays."""
-    read = read_folder(folder, manifest=snapshot.manifest, packs_of=snapshot.files[snapshot.manifest])
+    read = read_folder(folder, manifest=snapshot.manifest, named_by=snapshot.files[snapshot.manifest], with_installed=True)
     there = of_the_project(read, home=folder).files
     return Restoration(
         written={name: body for name, body in snapshot.files.items() if there.get(name) != body},

@@ -62,31 +62,43 @@ _DEPTH = 3
 """The parts of `locks/TARGET/lock.toml`."""
 
 
-def read_snapshot(repository: Repository, revision: Revision, *, manifest: str = MANIFEST) -> Snapshot:
-    """Return the project at a revision; a manifest that is missing or cannot be read names no rule packs. Raises UsageError."""
+def read_snapshot(
+    repository: Repository, revision: Revision, *, manifest: str = MANIFEST, with_installed: bool = False
+) -> Snapshot:
+    """Return the project at a revision; a manifest that is missing or cannot be read names no rule packs. Raises UsageError.
+
+    `with_installed` reads the wheels too that components name by their path: they are needed to compile, and may be large.
+    """
     tree = _Tree(repository, revision)
     entries = tree.entries((manifest, _LOCKS, _TEMPLATES))
     files = tree.read({name: entry for name, entry in entries.items() if name == manifest or _is_ours(name)})
     declared = _declared(files.get(manifest))
-    packs = _packs(tree.entries(_heads(declared.patterns)), declared.patterns) if declared.patterns else {}
-    files |= tree.read({name: entry for name, entry in packs.items() if name not in files})
+    named = tree.named(declared.patterns, declared.installed if with_installed else ())
+    files |= tree.read({name: entry for name, entry in named.items() if name not in files})
     odd = {name for name in entries if name == manifest or _is_ours(name) or _is_folder_of_ours(name, declared.targets)}
-    entries = {**{name: entries[name] for name in odd}, **packs}
     return Snapshot(
         revision=revision,
         manifest=manifest,
         files=dict(sorted(files.items())),
-        refused=tuple(tree.refused(entries)),
+        refused=tuple(tree.refused({**{name: entries[name] for name in odd}, **named})),
     )
 
 
-def read_folder(folder: Path, *, manifest: str = MANIFEST, packs_of: bytes | None = None) -> Snapshot:
-    """Return the project as it lies in its folder; `packs_of` is another manifest whose rule packs count. Raises OSError."""
+def read_folder(
+    folder: Path, *, manifest: str = MANIFEST, named_by: bytes | None = None, with_installed: bool = False
+) -> Snapshot:
+    """Return the project as it lies in its folder. Raises OSError.
+
+    `named_by` is another manifest, whose rule packs count; `with_installed` is as in `read_snapshot`.
+    """
     names = {path.relative_to(folder).as_posix() for top in (_LOCKS, _TEMPLATES) for path in (folder / top).rglob("*")}
     wanted = {manifest, *(name for name in names if _is_ours(name))}
     files = {name: (folder / name).read_bytes() for name in wanted if (folder / name).is_file()}
-    for pattern in _declared(files.get(manifest) if packs_of is None else packs_of).patterns:
+    declared = _declared(files.get(manifest) if named_by is None else named_by)
+    for pattern in declared.patterns:
         files |= {pack.name: pack.path.read_bytes() for pack in matched_rules(pattern, folder=folder)}
+    installed = declared.installed if with_installed else ()
+    files |= {name: (folder / name).read_bytes() for name in installed if (folder / name).is_file()}
     return Snapshot(revision=None, manifest=manifest, files=dict(sorted(files.items())))
 
 
@@ -120,6 +132,13 @@ class _Tree:
     def read(self, entries: Mapping[str, _Entry]) -> dict[str, bytes]:
         """Return the bytes of those entries that are files."""
         return read_blobs(self._repository, {name: entry.blob for name, entry in entries.items() if entry.mode in _FILES})
+
+    def named(self, patterns: tuple[str, ...], files: tuple[str, ...]) -> dict[str, _Entry]:
+        """Return what patterns match, and the files that are named."""
+        if not patterns and not files:
+            return {}
+        found = self.entries((*_heads(patterns), *files))
+        return {**_packs(found, patterns), **{name: entry for name, entry in found.items() if name in files}}
 
     def refused(self, entries: Mapping[str, _Entry]) -> Iterator[Finding]:
         """Yield a finding for each entry that is no file."""
@@ -185,10 +204,11 @@ def _is_folder_of_ours(name: str, targets: Iterable[str]) -> bool:
 
 
 class _Declared(Struct, frozen=True):
-    """What a manifest's text names, as far as it can be read: the project's own rule packs, and the targets."""
+    """What a manifest's text names, as far as it can be read: the project's rule packs, its targets, the files to install."""
 
     patterns: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    installed: tuple[str, ...] = ()
 
 
 def _declared(manifest: bytes | None) -> _Declared:
@@ -204,7 +224,20 @@ def _declared(manifest: bytes | None) -> _Declared:
     return _Declared(
         patterns=tuple(pack for pack in named if pack != BUILTIN and _stays_inside(pack)),
         targets=tuple(targets) if isinstance(targets, dict) else (),
+        installed=tuple(_installed(content)),
     )
+
+
+def _installed(table: Mapping[str, object]) -> Iterator[str]:
+    """Yield the files of the project that components name by `path`, of all targets and of each."""
+    components, targets = table.get("components"), table.get("targets")
+    for component in components.values() if isinstance(components, dict) else ():
+        path = component.get("path") if isinstance(component, dict) else None
+        if isinstance(path, str) and _stays_inside(path):
+            yield PurePosixPath(path).as_posix()
+    for target in targets.values() if isinstance(targets, dict) else ():
+        if isinstance(target, dict):
+            yield from _installed({"components": target.get("components")})
 
 
 def _stays_inside(pattern: str) -> bool:
