@@ -18,6 +18,7 @@ from stackc.errors import BugError, Finding, IncompatibleError, UpstreamError
 from stackc.files import replace_tree
 from stackc.layout import LOCK, generated, lock_folder, outputs_digest, read_outputs, templates_folder
 from stackc.lock.assemble import ChosenRelease, assemble
+from stackc.lock.builders import missing_builders
 from stackc.lock.codec import encode
 from stackc.lock.model import Engine, Inputs, Lock, LockedFile, LockedTarget, Package
 from stackc.lock.proof import prove
@@ -80,12 +81,13 @@ def keep_pins(previous: Lock, project: Project, plan: Plan, *, compiled: Path | 
 def lock_pins(found: Resolution, project: Project, plan: Plan, *, engine: Engine, compiled: Path | None) -> LockSet:
     """Return the lock of what an engine found.
 
-    Raises IncompatibleError where a step needs a later one, UpstreamError where a file has no hash, and BugError where the
-    pins do not prove.
+    Raises IncompatibleError where a step needs a later one, or the build of an sdist what is not there before it, UpstreamError
+    where a file has no hash, and BugError where the pins do not prove.
     """
     packages = assemble(plan.roots, _chosen(found.pins, found, plan), target=plan.target, matrix=project.matrix)
     _require_closed_steps(packages, project, plan)
     tools = tuple(_tool(name, release) for name, release in sorted(_chosen(found.tools, found, plan).items()))
+    _require_builders(packages, tools, found, project)
     lock = _headed(Pinned(packages=packages, tools=tools, engine=engine), project, plan)
     _require_proof(lock, project)
     return _rendered(lock, project, plan.target, compiled)
@@ -157,6 +159,14 @@ def _require_closed_steps(packages: Iterable[Package], project: Project, plan: P
     ]
     if found:
         raise IncompatibleError(found)
+
+
+def _require_builders(packages: tuple[Package, ...], tools: tuple[Package, ...], found: Resolution, project: Project) -> None:
+    neutrals = {package.name: found.projects[package.name].releases[package.version].neutral for package in packages}
+    builds = {name: neutral.builds for name, neutral in neutrals.items() if neutral is not None and neutral.builds}
+    missing = list(missing_builders(packages, tools, builds, place=project.manifest.places.at("image", "build-tools")))
+    if missing:
+        raise IncompatibleError(missing)
 
 
 def _headed(body: Pinned, project: Project, plan: Plan) -> Lock:

@@ -23,6 +23,7 @@ from stackc.plan import Plan
 from stackc.upstream.cache import Cache
 from stackc.upstream.client import IndexClient
 from stackc.upstream.direct import DirectPages, DirectSource
+from stackc.upstream.isolation import Isolation
 from stackc.upstream.pages import Found, PageOutcome, Unavailable
 from stackc.upstream.settings import NetworkSettings
 from stackc.view.curate import Curation, Listed
@@ -50,7 +51,8 @@ class Workshop(Struct, frozen=True, kw_only=True):
     """What resolving works with, chosen by the shell.
 
     `addresses` returns an index's address by its name; `engine_cache` is a folder that stackc owns, and `scratch` one in which
-    each run has a folder of its own while it works. `compiled_templates` keeps templates as Jinja compiled them.
+    each run has a folder of its own while it works. `compiled_templates` keeps templates as Jinja compiled them. `surroundings`
+    are the user's variables, of which only a build of metadata uses a few.
     """
 
     engine: Engine
@@ -60,6 +62,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
     engine_cache: Path
     scratch: Path
     compiled_templates: Path | None = None
+    surroundings: Mapping[str, str] = {}
 
 
 class Resolution(Struct, frozen=True, kw_only=True):
@@ -99,7 +102,8 @@ class Resolver:
         self._pages = self._client.pages(
             Curation(plan.target, exclude_newer=plan.exclude_newer, sdists=plan.sdists), note=progress.note
         )
-        self._direct = DirectSource(self._loop, workshop.cache, workshop.settings, target=plan.target)
+        isolation = self._isolation() if plan.sdists else None
+        self._direct = DirectSource(self._loop, workshop.cache, workshop.settings, target=plan.target, isolation=isolation)
         self._stack.callback(self._direct.close)
         self._routed = DirectPages(self._pages, self._direct, directs=plan.directs, places=plan.direct_places)
         self.session = ViewSession(
@@ -107,9 +111,23 @@ class Resolver:
             pages=self._routed,
             metadata=self._client.metadata,
             reader=self._client.reader(plan.target.marker_environment()),
+            isolation=isolation,
             addresses=workshop.addresses,
             soon=partial(self._loop.call_later, 0.0),
             progress=self._report,
+        )
+
+    def _isolation(self) -> Isolation:
+        """Return how metadata of sdists are built, should they have to be."""
+        plan, workshop = self._plan, self._workshop
+        return Isolation(
+            target=plan.target,
+            address=workshop.addresses(plan.default_index),
+            exclude_newer=plan.exclude_newer,
+            settings=workshop.settings,
+            scratch=workshop.scratch,
+            surroundings=workshop.surroundings,
+            note=self._progress.note,
         )
 
     def __enter__(self) -> Resolver:  # noqa: PYI034 (typing.Self needs Python 3.11)

@@ -43,6 +43,7 @@ def open_workshop(manifest: Manifest, *, engine: str, offline: bool, environment
             engine_cache=folder / "engine",
             compiled_templates=_made(folder / "templates"),
             scratch=scratch_parent(environment.get("TMPDIR")),
+            surroundings=environment,
         )
     finally:
         resolver.close()

@@ -166,6 +166,7 @@ def _call(file: InstallFile, *, lock: Lock, urls: Mapping[str, str], manifest: M
     builders = {tool.name for tool in lock.tools} - {"pip", "uv"}
     if builders and file.step and any(not package.file.name.endswith(".whl") for package in file.packages):
         options.append("--no-build-isolation")
+        options += ["--check-build-dependencies"] if installer == "pip" else []
     copied = _copied(file.name, folder)
     brought = project_files(lock, manifest=manifest) if file.index is None else {}
     return InstallCall(

@@ -26,7 +26,8 @@ from stackc.manifest.model import DirectReference
 from stackc.redact import redact_text, redact_url
 from stackc.target import Target
 from stackc.upstream.cache import Cache
-from stackc.upstream.metadata_files import is_metadata, kept_fields
+from stackc.upstream.isolation import Isolation
+from stackc.upstream.metadata_files import built_note, is_metadata, kept_fields
 from stackc.upstream.pages import Found, PageOutcome, PageSource, Unavailable
 from stackc.upstream.remote_zip import RemoteZipError, read_metadata
 from stackc.upstream.settings import NetworkSettings
@@ -56,11 +57,20 @@ class _Refused(Exception):  # noqa: N818 (an outcome, told as a finding)
 class DirectSource:
     """Answers for the files that components name themselves, for one target."""
 
-    def __init__(self, loop: Loop, cache: Cache, settings: NetworkSettings, *, target: Target) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        cache: Cache,
+        settings: NetworkSettings,
+        *,
+        target: Target,
+        isolation: Isolation | None = None,
+    ) -> None:
         self._loop = loop
         self._cache = cache
         self._settings = settings
         self._target = target
+        self._isolation = isolation
         self._reader = MetadataReader(target.marker_environment())
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="stackc-direct")
 
@@ -69,7 +79,7 @@ class DirectSource:
 
         It is that of the file. The location of a path is where it lies, and its sha256 is known.
         """
-        known = self._cache.metadata(_key(direct))
+        known = self._cache.metadata(self._key(direct))
         if known is not None:
             done(self._outcome(name, direct, known, place))
         elif direct.kind == "url" and self._settings.offline:
@@ -88,17 +98,54 @@ class DirectSource:
     ) -> None:
         text: str | Finding
         try:
-            text = kept_fields(_read(direct, self._settings))
+            text = self._read(direct)
         except _Refused as error:
             text = error.finding
         except (RemoteZipError, UnicodeDecodeError, ValueError) as error:
             text = _unusable(direct, str(error))
         self._loop.post(lambda: done(self._came(name, direct, text, place)))
 
+    def _read(self, direct: DirectReference) -> str:
+        """Return the metadata of a file. Raises _Refused and ValueError."""
+        if direct.file.endswith(".whl"):
+            return kept_fields(_read(direct, self._settings))
+        from stackc.upstream.sdist import NotStaticError, build_requires, read_static_pkg_info  # the readers of archives
+
+        body = _local_body(direct) if direct.kind == "path" else _whole(direct, self._settings)
+        try:
+            return kept_fields(read_static_pkg_info(direct.file, body), builds=build_requires(direct.file, body))
+        except NotStaticError:
+            if self._isolation is None:
+                raise
+            return self._built(direct, body, self._isolation)
+
+    def _built(self, direct: DirectReference, body: bytes, isolation: Isolation) -> str:
+        """Return the metadata that a build gives. Raises _Refused."""
+        from stackc.upstream.sdist_build import BuildError, build_metadata
+
+        try:
+            metadata, builds = build_metadata(direct.file, body, isolation)
+        except BuildError as error:
+            raise _Refused(error.finding) from error
+        self._loop.post(lambda: isolation.note(built_note(direct.file, isolation)))
+        return kept_fields(metadata, builds=builds)
+
+    def _key(self, direct: DirectReference) -> str:
+        """Return what the metadata of a file are known by in the cache; an sdist's may be those of a build.
+
+        That the sha256 in the manifest is the one of the file at an address was perhaps not seen, so the address is part of it.
+        """
+        parts = [str(direct.sha256)]
+        if direct.kind == "url":
+            parts.append(redact_url(direct.location))
+        if self._isolation is not None and not direct.file.endswith(".whl"):
+            parts.append(self._isolation.key)
+        return " ".join(parts)
+
     def _came(self, name: NormalizedName, direct: DirectReference, text: str | Finding, place: Place) -> PageOutcome:
         if isinstance(text, Finding):
             return _unavailable(text, place)
-        self._cache.store_metadata(_key(direct), text)
+        self._cache.store_metadata(self._key(direct), text)
         return self._outcome(name, direct, text, place)
 
     def _outcome(self, name: NormalizedName, direct: DirectReference, text: str, place: Place) -> PageOutcome:
@@ -153,30 +200,25 @@ class DirectPages:
         return self._source.get(project, direct, self._places[project], done)
 
 
-def _key(direct: DirectReference) -> str:
-    """Return what the metadata of a file are known by in the cache.
-
-    That the sha256 in the manifest is the one of the file at an address was perhaps not seen, so the address is part of it.
-    """
-    return str(direct.sha256) if direct.kind == "path" else f"{direct.sha256} {redact_url(direct.location)}"
-
-
 def _read(direct: DirectReference, settings: NetworkSettings) -> bytes:
-    """Return the metadata of a file. Raises _Refused, RemoteZipError, and ValueError for an sdist without any."""
+    """Return the metadata of a wheel. Raises _Refused and RemoteZipError."""
     if direct.kind == "path":
-        return _local(direct)
-    if not direct.file.endswith(".whl"):
-        return _metadata_of(direct, _whole(direct, settings))
+        return _local_metadata(direct)
     return _beside(direct, settings) or _metadata_of_wheel(direct, settings)
 
 
-def _local(direct: DirectReference) -> bytes:
+def _local_metadata(direct: DirectReference) -> bytes:
     path = Path(direct.location)
     try:
         with path.open("rb") as file:
-            if not direct.file.endswith(".whl"):
-                return _metadata_of(direct, file.read())
             return read_metadata(partial(_part, file), path.stat().st_size, filename=direct.file)
+    except OSError as error:
+        raise _Refused(_unusable(direct, (error.strerror or type(error).__name__).lower())) from error
+
+
+def _local_body(direct: DirectReference) -> bytes:
+    try:
+        return Path(direct.location).read_bytes()
     except OSError as error:
         raise _Refused(_unusable(direct, (error.strerror or type(error).__name__).lower())) from error
 
@@ -187,11 +229,7 @@ def _part(file: BinaryIO, start: int, end: int) -> bytes:
 
 
 def _metadata_of(direct: DirectReference, body: bytes) -> bytes:
-    if direct.file.endswith(".whl"):
-        return read_metadata(lambda start, end: body[start:end], len(body), filename=direct.file)
-    from stackc.upstream.sdist import read_static_pkg_info  # loads the readers of archives, for the few sdists
-
-    return read_static_pkg_info(direct.file, body)
+    return read_metadata(lambda start, end: body[start:end], len(body), filename=direct.file)
 
 
 def _beside(direct: DirectReference, settings: NetworkSettings) -> bytes | None:

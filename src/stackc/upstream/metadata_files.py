@@ -1,7 +1,7 @@
 """Core metadata of distribution files, by the cheapest way: cache, PEP 658, a probe beside the file, ranges of the wheel.
 
 A whole wheel is never downloaded. An sdist is, since its PKG-INFO lies in a compressed stream; its static part is enough
-where it says so (PEP 643), and a build is never started.
+where it says so (PEP 643), else its metadata are built in isolation.
 """
 
 from __future__ import annotations
@@ -9,28 +9,31 @@ from __future__ import annotations
 import gzip
 import hashlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from stackc.errors import Finding
 from stackc.loop import Loop
 from stackc.redact import redact_url
 from stackc.upstream.cache import Cache
+from stackc.upstream.isolation import Isolation
 from stackc.upstream.remote_zip import RemoteZipError, read_metadata
 from stackc.upstream.settings import NetworkSettings
 from stackc.upstream.simple import FileRow, Hashes
 from stackc.upstream.transfers import Response, Transfers, fetch_range
-from stackc.view.metadata import headers_of
+from stackc.view.metadata import BUILD_REQUIRES, headers_of
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ["MetadataOutcome", "MetadataSource", "Unreadable", "is_metadata", "kept_fields"]
+
+__all__ = ["MetadataOutcome", "MetadataSource", "Unreadable", "built_note", "is_metadata", "kept_fields"]
 
 _FUTILE_PROBES = 4
 """After so many probes of one host that found nothing, and none that did, no more are made."""
@@ -62,12 +65,16 @@ class MetadataSource:
         self.fetched = 0
         """How many files' metadata came over the network."""
 
-    def get(self, file: FileRow, url: str, done: Done, *, credentials: str | None = None) -> bool:
+    def get(
+        self, file: FileRow, url: str, done: Done, *, credentials: str | None = None, isolation: Isolation | None = None
+    ) -> bool:
         """Call `done`, perhaps before this call returns, with the metadata of the file at the absolute `url`.
 
-        Return whether somebody has to be asked for it and nobody had yet.
+        Return whether somebody has to be asked for it and nobody had yet. What an sdist does not say is built in `isolation`.
         """
-        key = file.hashes.sha256 or redact_url(url)
+        file_key = file.hashes.sha256 or redact_url(url)
+        builds = isolation if isolation is not None and not file.filename.endswith(".whl") else None
+        key = file_key if builds is None or self._cache.metadata(file_key) is not None else f"{file_key} {builds.key}"
         if key in self._awaited:
             self._awaited[key].append(done)
             return False
@@ -77,7 +84,7 @@ class MetadataSource:
             done(known)
             return False
         self._awaited[key] = [done]
-        self._fetch(_Query(file, url, key, partial(self._tell, key), credentials))
+        self._fetch(_Query(file, url, key, partial(self._tell, key), credentials, builds))
         return True
 
     def _tell(self, key: str, outcome: MetadataOutcome) -> None:
@@ -140,9 +147,9 @@ class MetadataSource:
         host = urlsplit(query.url).netloc
         self._probes[host] = self._probes.get(host, 0) + 1
 
-    def _accept(self, query: _Query, body: bytes) -> None:
+    def _accept(self, query: _Query, body: bytes, *, builds: Iterable[str] = ()) -> None:
         try:
-            header = kept_fields(body)
+            header = kept_fields(body, builds=builds)
         except UnicodeDecodeError:
             query.done(Unreadable(_broken(query, "its metadata is not UTF-8"), lasting=True))
             return
@@ -151,10 +158,13 @@ class MetadataSource:
         query.done(header)
 
     def _read_ranges(self, query: _Query) -> None:
+        self._threads().submit(self._read_in_thread, query)
+
+    def _threads(self) -> ThreadPoolExecutor:
         from concurrent.futures import ThreadPoolExecutor
 
         self._pool = self._pool or ThreadPoolExecutor(8, thread_name_prefix="stackc-ranges")
-        self._pool.submit(self._read_in_thread, query)
+        return self._pool
 
     def _read_in_thread(self, query: _Query) -> None:
         outcome: bytes | Unreadable
@@ -186,14 +196,37 @@ class MetadataSource:
         if promised is not None and body is None:
             query.done(Unreadable(_wrong_digest(query, promised, hashlib.sha256(response.body).hexdigest()), lasting=False))
             return
-        from stackc.upstream.sdist import read_static_pkg_info  # loads the readers of archives, for the few sdists
+        from stackc.upstream.sdist import NotStaticError, build_requires, read_static_pkg_info  # the readers of archives
 
+        body = body or b""
         try:
-            pkg_info = read_static_pkg_info(query.file.filename, body or b"")
+            self._accept(
+                replace(query, key=promised or redact_url(query.url)),  # what is static is so for every target
+                read_static_pkg_info(query.file.filename, body),
+                builds=build_requires(query.file.filename, body),
+            )
+        except NotStaticError as error:
+            if query.isolation is None:
+                query.done(Unreadable(_broken(query, str(error)), lasting=True))
+            else:
+                self._threads().submit(self._build_in_thread, query, body, query.isolation)
         except ValueError as error:
             query.done(Unreadable(_broken(query, str(error)), lasting=True))
+
+    def _build_in_thread(self, query: _Query, body: bytes, isolation: Isolation) -> None:
+        from stackc.upstream.sdist_build import BuildError, build_metadata
+
+        try:
+            metadata, builds = build_metadata(query.file.filename, body, isolation)
+        except BuildError as error:
+            outcome = Unreadable(error.finding, lasting=error.lasting)
+            self._loop.post(lambda: query.done(outcome))
         else:
-            self._accept(query, pkg_info)
+            self._loop.post(lambda: self._built(query, metadata, builds, isolation))
+
+    def _built(self, query: _Query, metadata: bytes, builds: Iterable[str], isolation: Isolation) -> None:
+        isolation.note(built_note(query.file.filename, isolation))
+        self._accept(query, metadata, builds=builds)
 
 
 _KEPT = frozenset({"metadata-version", "name", "version", "requires-python", "requires-dist", "provides-extra", "dynamic"})
@@ -205,6 +238,13 @@ class _Query(Struct, frozen=True):
     key: str
     done: Done
     credentials: str | None
+    isolation: Isolation | None
+
+
+def built_note(filename: str, isolation: Isolation) -> str:
+    """Return what the user should know of metadata that were built."""
+    python = "{}.{}".format(*isolation.target.python_minor)
+    return f"what `{filename}` requires was told by a build of its metadata on this machine, by Python {python}"
 
 
 def _body(response: Response) -> bytes:
@@ -215,9 +255,13 @@ def _body(response: Response) -> bytes:
     return response.body
 
 
-def kept_fields(body: bytes) -> str:
-    """Return the fields of core metadata that stackc reads. Raises UnicodeDecodeError."""
-    return "".join(f"{field}: {value}\n" for field, value in headers_of(body.decode("utf-8")) if field in _KEPT)
+def kept_fields(body: bytes, *, builds: Iterable[str] = ()) -> str:
+    """Return the fields of core metadata that stackc reads, and a field of its own for each requirement of a build.
+
+    Raises UnicodeDecodeError.
+    """
+    kept = "".join(f"{field}: {value}\n" for field, value in headers_of(body.decode("utf-8")) if field in _KEPT)
+    return kept + "".join(f"{BUILD_REQUIRES}: {' '.join(entry.split())}\n" for entry in builds)
 
 
 def is_metadata(body: bytes) -> bool:

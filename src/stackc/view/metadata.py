@@ -17,10 +17,14 @@ from packaging.version import InvalidVersion, Version
 
 from stackc.errors import Finding
 
-__all__ = ["MetadataError", "MetadataReader", "Need", "Neutral", "Shelf", "headers_of", "unusable"]
+__all__ = ["BUILD_REQUIRES", "MetadataError", "MetadataReader", "Need", "Neutral", "Shelf", "headers_of", "unusable"]
 
-_REVISION = 1
+_REVISION = 2
 """Part of what kept metadata are known by: raise it when the rules of this module change, so that they are made anew."""
+
+
+BUILD_REQUIRES = "build-requires"
+"""A field of stackc's own: one requirement of the build of an sdist (PEP 518). No index's metadata are kept with it."""
 
 
 class MetadataError(Exception):
@@ -57,11 +61,15 @@ class Need(Struct, frozen=True):
 
 
 class Neutral(Struct, frozen=True):
-    """What a release needs on the target, and the extras that it offers. `requires_python` is as the file says it."""
+    """What a release needs on the target, and the extras that it offers. `requires_python` is as the file says it.
+
+    `builds` are what the build of an sdist requires.
+    """
 
     needs: tuple[Need, ...]
     extras: frozenset[NormalizedName]
     requires_python: str | None
+    builds: tuple[Need, ...] = ()
 
     def active(self, extras: Iterable[NormalizedName]) -> Iterator[Need]:
         """Yield the requirements that stand when `extras` are asked for."""
@@ -118,9 +126,12 @@ class MetadataReader:
         python: str | None = None
         extras: list[NormalizedName] = []
         requires: list[str] = []
+        builds: list[str] = []
         for field, value in headers_of(text):
             if field == "requires-dist":
                 requires.append(value.replace("\n", " "))
+            elif field == BUILD_REQUIRES:
+                builds.append(value)
             elif field == "provides-extra":
                 extras.append(canonicalize_name(value))
             elif field == "name":
@@ -131,7 +142,8 @@ class MetadataReader:
                 python = value
         _check_identity(name, found_version, project=project, version=version)
         needs = [need for requirement in requires for need in self._needs(requirement, extras)]
-        return Neutral(tuple(dict.fromkeys(needs)), frozenset(extras), python)
+        building = tuple(need for requirement in builds for need in self._needs(requirement, []))
+        return Neutral(tuple(dict.fromkeys(needs)), frozenset(extras), python, building)
 
     def _needs(self, text: str, extras: list[NormalizedName]) -> Iterator[Need]:
         subject, semicolon, condition = text.partition(";")

@@ -12,6 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 from stackc.errors import Finding, UpstreamError
 from stackc.plan import Plan
+from stackc.upstream.isolation import Isolation
 from stackc.upstream.metadata_files import MetadataOutcome, MetadataSource, Unreadable
 from stackc.upstream.pages import Absent, Found, PageOutcome, Pages, Unavailable
 from stackc.upstream.simple import FileRow
@@ -73,6 +74,7 @@ class ViewSession:
         pages: Pages,
         metadata: MetadataSource,
         reader: MetadataReader,
+        isolation: Isolation | None = None,
         addresses: Callable[[str], str],
         soon: Callable[[Callable[[], None]], None],
         progress: Callable[[], None],
@@ -90,6 +92,7 @@ class ViewSession:
         self._soon = soon
         self._progress = progress
         self._reader = reader
+        self._isolation = isolation
         self._exact = plan.exact_pins()
         self._pre_releases = plan.pre_releases()
         self._crawl = Crawl(plan.preferences)
@@ -295,6 +298,7 @@ class ViewSession:
             url,
             lambda found: self._metadata_came(project, release, found),
             credentials=outcome.credentials if same_host else None,
+            isolation=self._isolation,
         )
 
     def _catalog_metadata(self, project: ShownProject, release: ShownRelease, outcome: Found) -> None:

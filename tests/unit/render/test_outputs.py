@@ -216,7 +216,10 @@ def test_an_sdist_is_built_with_the_pinned_build_tools() -> None:
     isolated = rendered(gpu_lock(packages=packages, components=components, tools=(package("pip", "26.3", step=0),)))
     pinned = rendered(gpu_lock(packages=packages, components=components))
     assert "--no-cache-dir -r /opt/stack/steps/01-numpy.txt" in isolated["Dockerfile"]
-    assert "--no-cache-dir --no-build-isolation -r /opt/stack/steps/01-numpy.txt" in pinned["Dockerfile"]
+    assert (
+        "--no-cache-dir --no-build-isolation --check-build-dependencies -r /opt/stack/steps/01-numpy.txt"
+        in pinned["Dockerfile"]
+    )
 
 
 def test_the_order_of_the_locks_packages_changes_no_byte() -> None:

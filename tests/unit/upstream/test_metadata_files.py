@@ -22,6 +22,7 @@ from support.workbench import Bench, bench, settings
 HEAD = "Metadata-Version: 2.2\nName: demo\nVersion: 1.0\nRequires-Dist: numpy>=1\n"
 TEXT = f"{HEAD}Summary: left out\n\nA description.\n".encode()
 KEPT = "metadata-version: 2.2\nname: demo\nversion: 1.0\nrequires-dist: numpy>=1\n"
+SDIST = f"{KEPT}build-requires: setuptools>=40.8.0\n"
 WHEEL = "demo-1.0-py3-none-any.whl"
 NO_RANGES = "the index offers neither `.metadata` beside the file nor range requests; try again, or use a mirror that does"
 BROKEN = "choose another version: this file is broken on its index"
@@ -207,21 +208,21 @@ def test_metadata_that_is_not_utf_8_is_broken() -> None:
 )
 def test_an_sdist_is_read_where_its_requirements_are_static(kind: str, filename: str, body: bytes) -> None:
     for digest in (None, sha256(body), sha256(body).upper()):
-        assert fetch(having(**{kind: body}), row(filename=filename, digest=digest)) == (KEPT, [filename])
+        assert fetch(having(**{kind: body}), row(filename=filename, digest=digest)) == (SDIST, [filename])
 
 
 def test_an_sdist_that_the_server_compresses_once_more_is_the_same_sdist() -> None:
     body, site = tarball(), Site()
     site.answers["/files/demo-1.0.tar.gz"] = Answer(200, gzip.compress(body), {"Content-Encoding": "gzip"})
 
-    assert fetch(site, row(filename="demo-1.0.tar.gz", digest=sha256(body)))[0] == KEPT
+    assert fetch(site, row(filename="demo-1.0.tar.gz", digest=sha256(body)))[0] == SDIST
 
 
 def test_an_sdist_whose_gzip_the_server_announces_is_the_same_sdist() -> None:
     body, site = tarball(), Site()
     site.answers["/files/demo-1.0.tar.gz"] = Answer(200, body, {"Content-Encoding": "gzip"})
 
-    assert fetch(site, row(filename="demo-1.0.tar.gz", digest=sha256(body)))[0] == KEPT
+    assert fetch(site, row(filename="demo-1.0.tar.gz", digest=sha256(body)))[0] == SDIST
 
 
 def test_an_sdist_that_is_not_what_the_index_promised_is_refused() -> None:
@@ -267,7 +268,7 @@ def test_a_zipped_sdist_that_does_not_tell_is_broken(body: bytes, reason: str) -
 def test_a_later_version_of_the_metadata_is_as_static() -> None:
     for version in ("2.3", "2.10", "3.0"):
         body = tarball(TEXT.replace(b"2.2", version.encode()))
-        assert fetch(having(tar=body), row(filename="demo-1.0.tar.gz"))[0] == KEPT.replace("2.2", version)
+        assert fetch(having(tar=body), row(filename="demo-1.0.tar.gz"))[0] == SDIST.replace("2.2", version)
 
 
 def test_what_is_in_the_cache_is_never_asked_for_again(tmp_path: Path) -> None:
