@@ -21,21 +21,25 @@ from stackc.manifest.model import Component, Places
 from stackc.matrix.model import Matrix
 from stackc.matrix.places import place_of_version
 from stackc.matrix.wording import spelled
-from stackc.view.curate import Listed, Misfit
+from stackc.view.curate import Listed
 from stackc.view.metadata import Need, Neutral
 from stackc.view.rules import ViewRules
 
-__all__ = ["Known", "Obstacle", "Scene", "obstacles"]
+__all__ = ["Known", "Obstacle", "Scene", "obstacle_of_misfit", "obstacles"]
 
 Known = Neutral | Finding | None
 """What is known of a release's metadata: what they say, why they cannot be used, or nothing."""
 
 
 class Obstacle(Struct, frozen=True):
-    """One thing that keeps a release out: `text` in words, without the release's own version, and where it is to be changed."""
+    """One thing that keeps a release out: `text` in words, without the release's own version, and where it is to be changed.
+
+    `stated` says that the line at the place says as much as the words.
+    """
 
     text: str
     place: Place | None = None
+    stated: bool = False
 
 
 class Scene(Struct, frozen=True, kw_only=True):
@@ -54,8 +58,9 @@ def obstacles(name: NormalizedName, release: Listed, scene: Scene, *, known: Kno
 
 
 def _of_release(name: NormalizedName, release: Listed, scene: Scene) -> Iterator[Obstacle]:
-    if release.misfit is not None:
-        yield Obstacle(release.misfit.text, _place_of_misfit(release.misfit, scene))
+    misfit = obstacle_of_misfit(release, scene)
+    if misfit is not None:
+        yield misfit
     elif release.yanked:
         why = f": {release.yanked}" if isinstance(release.yanked, str) else ""
         yield Obstacle(f"it was yanked{why}")
@@ -64,21 +69,28 @@ def _of_release(name: NormalizedName, release: Listed, scene: Scene) -> Iterator
         yield _of_rule(rule, scene)
 
 
-def _place_of_misfit(misfit: Misfit, scene: Scene) -> Place:
-    table = ("policy",) if misfit.key == "sdists" else ("targets", scene.lock.target.name)
-    return scene.places.at(*table, misfit.key)
+def obstacle_of_misfit(release: Listed, scene: Scene) -> Obstacle | None:
+    """Return why the target cannot install a release, None where it can."""
+    if release.misfit is None:
+        return None
+    table = ("policy",) if release.misfit.key == "sdists" else ("targets", scene.lock.target.name)
+    return Obstacle(release.misfit.text, scene.places.at(*table, release.misfit.key))
 
 
 def _of_bounds(name: NormalizedName, release: Listed, scene: Scene) -> Iterator[Obstacle]:
-    for bound in bounds_of(scene.lock.by_name[name].why, (release.version,)):
+    for bound in sorted(bounds_of(scene.lock.by_name[name].why, (release.version,)), key=_manifest_first):
         if bound.keeps_out is None:
             continue
         if bound.rule is not None:
             yield _of_rule(bound.rule, scene)
         elif bound.source == MANIFEST:
-            yield Obstacle(f"{MANIFEST} asks for {name}{_spelled(bound.text)}", _place_of(name, scene))
+            yield Obstacle(f"{MANIFEST} asks for {name}{_spelled(bound.text)}", _place_of(name, scene), stated=True)
         else:
             yield Obstacle(*_required(bound, name, scene))
+
+
+def _manifest_first(bound: Bound) -> bool:
+    return bound.source != MANIFEST
 
 
 def _of_rule(rule: str, scene: Scene) -> Obstacle:
@@ -101,7 +113,7 @@ def _of_need(name: NormalizedName, need: Need, scene: Scene) -> Iterator[Obstacl
     if pinned is None or wanted is None or wanted.contains(pinned.version, prereleases=True):
         return
     own = f"it requires {need.name}{spelled(wanted)}"
-    for bound in refused_by(pinned.why, wanted):
+    for bound in sorted(refused_by(pinned.why, wanted), key=_manifest_first):
         if bound.source == name:
             continue
         if bound.rule is not None:

@@ -127,7 +127,7 @@ FINDINGS: dict[str, tuple[Move, int, str, str]] = {
         (
             f"error[S820]: `{BASE}` is no longer on index `pypi`\n{PLACES}"
             "the index still has 2 other files of `base`\n\n"
-            "hint: build from a mirror that kept it, or lock a release that the index has: `stackc compile --upgrade`\n\n"
+            "hint: build from a mirror that kept it, or lock one that the index has: `stackc compile --upgrade base`\n\n"
         ),
     ),
     "changed": (
@@ -147,7 +147,7 @@ FINDINGS: dict[str, tuple[Move, int, str, str]] = {
         (
             f"warning[S822]: `base` 1.1 was yanked from index `pypi`\n{PLACES}"
             "the index's reason: breaks \\x1b[31m on arm64\n\n"
-            "hint: read why, and lock another release: `stackc compile --upgrade` takes no yanked one\n\n"
+            "hint: read why, and lock another release: `stackc compile --upgrade base` takes no yanked one\n\n"
         ),
     ),
     "gone": (

@@ -55,6 +55,7 @@ def test_every_example_of_the_guide_has_a_schema_to_be_held_to() -> None:
         ".github/workflows/locks.yml",
         ".github/workflows/code-scanning.yml",
         ".github/workflows/images.yml",
+        ".github/workflows/aging.yml",
         ".gitlab-ci.yml",
     ]
     assert GUIDE.count("```yaml") == len(SHOWN)

@@ -20,13 +20,15 @@ from stackc.cli.options import (
     with_manifest,
     with_own_manifest,
 )
+from stackc.cli.outdated_command import outdated_command
 
 __all__ = ["run", "stackc"]
 
 _EPILOG = """\b
 Exit status: 0 fine, 1 the answer is no (drift, or a lock that does not
 prove), 2 usage or manifest, 3 no solution, 4 an engine or index could not
-run, 5 a bug, 130 interrupted. STACKC_CACHE moves the cache.
+run, 5 a bug, 6 what is locked moved on its index (check --online), 130
+interrupted. STACKC_CACHE moves the cache.
 """
 
 
@@ -299,7 +301,7 @@ def verify_command(
     click.get_current_context().exit(verify(asked, as_json=as_json))
 
 
-for command in (diff_command, *GIT_COMMANDS):
+for command in (diff_command, outdated_command, *GIT_COMMANDS):
     stackc.add_command(command)
 
 

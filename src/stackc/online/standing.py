@@ -89,7 +89,7 @@ def _of_file(locked: Locked, files: Mapping[str, FileRow]) -> Iterator[Finding]:
             message=f"`{file.name}` is no longer on index `{package.index}`",
             places=locked.places,
             notes=(f"the index still has {_counted(len(files), 'other file')} of `{package.name}`",),
-            hint="build from a mirror that kept it, or lock a release that the index has: `stackc compile --upgrade`",
+            hint=f"build from a mirror that kept it, or lock one that the index has: `stackc compile --upgrade {package.name}`",
         )
         return
     listed = (row.hashes.sha256 or "").lower()
@@ -113,7 +113,7 @@ def _yanked(locked: Locked, reason: str | bool) -> Finding:  # noqa: FBT001 (an 
         message=f"`{package.name}` {package.version} was yanked from index `{package.index}`",
         places=locked.places,
         notes=_reason(reason if isinstance(reason, str) else None),
-        hint="read why, and lock another release: `stackc compile --upgrade` takes no yanked one",
+        hint=f"read why, and lock another release: `stackc compile --upgrade {package.name}` takes no yanked one",
         severity="warning",
     )
 

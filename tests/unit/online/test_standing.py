@@ -81,7 +81,7 @@ def test_a_file_that_left_its_index_is_an_error() -> None:
             message=f"`{FILE}` is no longer on index `pypi`",
             places=NUMPY_PLACES,
             notes=("the index still has 1 other file of `numpy`",),
-            hint="build from a mirror that kept it, or lock a release that the index has: `stackc compile --upgrade`",
+            hint="build from a mirror that kept it, or lock one that the index has: `stackc compile --upgrade numpy`",
         ),
     )
 
@@ -101,7 +101,7 @@ def test_a_file_with_another_hash_is_an_error_and_a_yank_a_warning() -> None:
             message="`numpy` 1.26.4 was yanked from index `pypi`",
             places=NUMPY_PLACES,
             notes=("the index's reason: it is broken",),
-            hint="read why, and lock another release: `stackc compile --upgrade` takes no yanked one",
+            hint="read why, and lock another release: `stackc compile --upgrade numpy` takes no yanked one",
             severity="warning",
         ),
     )
