@@ -36,7 +36,7 @@ from stackc.uptodate import is_current
 if TYPE_CHECKING:
     from stackc.lockset import LockSet
 
-__all__ = ["Compiled", "Options", "Upgrade", "compile_targets", "plan_target"]
+__all__ = ["Compiled", "Options", "Upgrade", "compile_targets", "plan_target", "previous_lock"]
 
 How = Literal["current", "rendered", "resolved"]
 Part = TypeVar("Part")
@@ -159,7 +159,7 @@ class _Run:
     def _prepare(self, name: str) -> _Prepared:
         project, workshop, progress = self._project, self._workshop, self._progress(name)
         folder = project.folder / lock_folder(name)
-        previous = _previous(folder, name, progress)
+        previous = previous_lock(folder, name, progress)
         upgrade = self._options.upgrade
         used = None if previous is None or upgrade.concerns(previous) else previous
         target = resolve_target(project.manifest.targets[name], facts=project.facts, places=project.manifest.places)
@@ -285,7 +285,7 @@ def _kept(previous: Lock, project: Project, plan: Plan, workshop: Workshop) -> L
     return keep_pins(previous, project, plan, compiled=workshop.compiled_templates)
 
 
-def _previous(folder: Path, target: str, progress: Progress) -> Lock | None:
+def previous_lock(folder: Path, target: str, progress: Progress) -> Lock | None:
     """Return the lock that is there; one that cannot be trusted gives no pins, and one of a newer stackc ends the run."""
     if not (folder / LOCK).exists():
         return None

@@ -35,7 +35,7 @@ from stackc.target import Target
 from stackc.view.curate import moment_of
 from stackc.view.session import ShownRelease
 
-__all__ = ["LockSet", "keep_pins", "lock_pins", "preparations"]
+__all__ = ["LockSet", "keep_pins", "lock_pins", "preparations", "prove_pins"]
 
 
 class LockSet(Struct, frozen=True):
@@ -79,7 +79,12 @@ def keep_pins(previous: Lock, project: Project, plan: Plan, *, compiled: Path | 
 
 
 def lock_pins(found: Resolution, project: Project, plan: Plan, *, engine: Engine, compiled: Path | None) -> LockSet:
-    """Return the lock of what an engine found.
+    """Return the lock of what an engine found, and the files rendered from it. Raises what `prove_pins` raises."""
+    return _rendered(prove_pins(found, project, plan, engine=engine), project, plan.target, compiled)
+
+
+def prove_pins(found: Resolution, project: Project, plan: Plan, *, engine: Engine) -> Lock:
+    """Return the lock of what an engine found, proved, of which no file was rendered yet.
 
     Raises IncompatibleError where a step needs a later one, or the build of an sdist what is not there before it, UpstreamError
     where a file has no hash, and BugError where the pins do not prove.
@@ -90,7 +95,7 @@ def lock_pins(found: Resolution, project: Project, plan: Plan, *, engine: Engine
     _require_builders(packages, tools, found, project)
     lock = _headed(Pinned(packages=packages, tools=tools, engine=engine), project, plan)
     _require_proof(lock, project)
-    return _rendered(lock, project, plan.target, compiled)
+    return lock
 
 
 def _tool(name: NormalizedName, release: ChosenRelease) -> Package:

@@ -19,6 +19,7 @@ SOURCE = Path(stackc.__file__).parent
 # The core: values and pure functions. It imports none of FORBIDDEN, and of stackc nothing but the core.
 CORE = (
     "stackc",
+    "stackc.agreement",
     "stackc.conflict.core",
     "stackc.conflict.lines",
     "stackc.conflict.members",

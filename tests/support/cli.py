@@ -29,7 +29,7 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
     (r"\b\d+\.\d s\)", "0.0 s)"),
     (r"(\d targets in) \d+\.\d s", r"\1 0.0 s"),
-    (r"uv \d+\.\d+\.\d+", "uv VERSION"),
+    (r"\b(uv|pip-tools) \d+\.\d+\.\d+", r"\1 VERSION"),
     (r"\bport \d+", "port PORT"),
     (r"after \d+ ms", "after N ms"),
 )

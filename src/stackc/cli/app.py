@@ -109,7 +109,8 @@ def init_command(  # noqa: PLR0913 (one per option)
 @click.option("--offline", is_flag=True, help="Ask no index: use the cache and the embedded catalog alone.")
 @click.option("--dry-run", is_flag=True, help="Tell what would change, and write nothing.")
 @click.option("--exit-code", is_flag=True, help="Tell which files were written, and exit with 1 if any was: for hooks.")
-def compile_command(
+@click.option("--cross-check", is_flag=True, help="Ask the other engine too, prove its answer, and tell where they differ.")
+def compile_command(  # noqa: PLR0913 (one per option)
     targets: tuple[str, ...],
     manifest: Path,
     engine: str,
@@ -119,6 +120,7 @@ def compile_command(
     offline: bool,
     dry_run: bool,
     exit_code: bool,
+    cross_check: bool,
 ) -> None:
     """Compile TARGETs (default: all of the manifest's) into locks/TARGET/.
 
@@ -142,6 +144,7 @@ def compile_command(
         offline=offline,
         dry_run=dry_run,
         exit_code=exit_code,
+        cross_check=cross_check,
         environment=os.environ,
     )
     click.get_current_context().exit(status)

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from msgspec.structs import replace
@@ -20,7 +21,7 @@ from stackc.cli.upgraded import Wish, read_moment, read_upgrade
 from stackc.cli.workshop import open_workshop
 from stackc.compile import Options, Upgrade
 from stackc.compile import compile_targets as compile_all
-from stackc.errors import Finding, UsageError
+from stackc.errors import Finding, NoSolutionError, UsageError
 from stackc.files import recover, write_file
 from stackc.layout import BAKE, lock_folder, read_outputs
 from stackc.manifest.edit import Edit, changed_lines, edited
@@ -28,10 +29,13 @@ from stackc.project import Project, load_project
 from stackc.render.bake import bake_of
 from stackc.rewrite import Rewrite
 
+if TYPE_CHECKING:
+    from stackc.cli.cross_check import CrossCheck
+
 __all__ = ["compile_targets"]
 
 
-def compile_targets(
+def compile_targets(  # noqa: PLR0913 (one per option)
     targets: tuple[str, ...],
     *,
     manifest: Path,
@@ -40,11 +44,13 @@ def compile_targets(
     offline: bool,
     dry_run: bool,
     exit_code: bool,
+    cross_check: bool,
     environment: Mapping[str, str],
 ) -> int:
     """Compile the targets, print a summary of each, and return the exit status.
 
     With `exit_code` the status is 1 if a file was written, or would be, for then a hook has to stop a commit.
+    `cross_check` asks the other engine too, when all is written.
     """
     gc.disable()  # a run is short and makes hundreds of thousands of small values, none of them in cycles
     project = load_project(manifest, today=_now().date())
@@ -58,10 +64,14 @@ def compile_targets(
     recover(project.folder / "locks")
     options = Options(upgrade=forgotten, dry_run=dry_run or rewrite is not None)
     before = _generated(project, names, manifest)
+    checking = _cross_check(project, options, engine=engine, offline=offline, environment=environment) if cross_check else None
     began, line = time.monotonic(), ProgressLine()
     with open_workshop(project.manifest, engine=engine, offline=offline, environment=environment) as workshop:
         try:
             compiled = compile_all(names, project, workshop=workshop, progress=line.of, options=options)
+        except NoSolutionError as error:
+            line.clear()
+            raise (error if checking is None else checking.explain(names, error)) from None
         finally:
             line.clear()
         _warn(dict.fromkeys(warning for each in compiled for warning in each.warnings), environment)
@@ -72,11 +82,21 @@ def compile_targets(
         )
     if rewrite is not None:
         _tell_moved(rewrite, dry_run=dry_run)
+    bake = _bake_changes(project, dry_run=dry_run)
+    if checking is not None:
+        checking.tell(compiled)
     if dry_run:
-        others = (_tell_bake(project), rewrite is not None and rewrite.before != rewrite.after)
+        others = (bake, rewrite is not None and rewrite.before != rewrite.after)
         return int(exit_code and any((*others, *(each.written for each in compiled))))
-    _write_bake(project)
     return _tell_rewritten(before, _generated(project, names, manifest), project) if exit_code else 0
+
+
+def _cross_check(
+    project: Project, options: Options, *, engine: str, offline: bool, environment: Mapping[str, str]
+) -> CrossCheck:
+    from stackc.cli.cross_check import CrossCheck
+
+    return CrossCheck(project=project, engine=engine, upgrade=options.upgrade, offline=offline, environment=environment)
 
 
 def _now() -> dt.datetime:
@@ -136,19 +156,14 @@ def _new_bake(project: Project) -> bytes | None:
     return None if path.is_file() and path.read_bytes() == content else content
 
 
-def _tell_bake(project: Project) -> bool:
-    """Say whether the bake file would change, to the user too."""
-    changes = _new_bake(project) is not None
-    if changes:
-        click.echo(f"dry run: {BAKE} would change")
-    return changes
-
-
-def _write_bake(project: Project) -> None:
-    """Write the bake file, unless it is there as it should be: last, when the locks that it names are."""
+def _bake_changes(project: Project, *, dry_run: bool) -> bool:
+    """Write the bake file, last, when the locks that it names are there; in a dry run tell of it. Say whether it changes."""
     content = _new_bake(project)
-    if content is not None:
+    if content is not None and dry_run:
+        click.echo(f"dry run: {BAKE} would change")
+    elif content is not None:
         write_file(project.folder / BAKE, content)
+    return content is not None
 
 
 def _warn(findings: Iterable[Finding], environment: Mapping[str, str]) -> None:

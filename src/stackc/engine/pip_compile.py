@@ -50,14 +50,12 @@ def serve(asker: socket.socket) -> None:
 
 
 def _loaded() -> Callable[[], int]:
-    """Load pip-compile and what every question makes pip work out; return what answers the question in the current folder."""
+    """Load pip-compile; return what answers the question in the current folder."""
     try:
         from pip._internal.index.package_finder import CandidateEvaluator
         from pip._internal.operations.prepare import RequirementPreparer
-        from pip._internal.utils.compatibility_tags import get_supported
         from piptools.scripts.compile import cli
 
-        get_supported()
         # Up to 25.2 pip ends a search by fetching every file that it found.
         RequirementPreparer.prepare_linked_requirements_more = _fetch_nothing  # type: ignore[method-assign]
         by_pip = CandidateEvaluator._sort_key  # noqa: SLF001 (pip's order of candidates has no public name)
