@@ -9,89 +9,30 @@ What each case does is told in bench/README.md. A figure is never asserted, only
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import tomli
 
-ROOT = Path(__file__).resolve().parents[1]
+import growth
+from measuring import PASS, ROOT, Case, Table, measure, print_table, remove, replaying, run, slug
+
 RECORDED = ROOT / "bench" / "recorded"
 BIN = Path(sys.executable).parent
 LATENCIES = (0, 10, 30, 60)
 EDIT = ('version = ">=4.38,<4.51"', 'version = ">=4.38,<4.50"')
 """An edit that the old lock cannot satisfy: transformers 4.50.3 has to give way to 4.49.0, and nothing else has to move."""
 
-PASS = "python -c pass"
 COLD, KEPT, WARM, ASKED = "stackc cold", "stackc cold, old lock there", "stackc warm", "stackc cold, pip asked for the index"
 UV_COLD, UV_WARM, UV_AGAIN = "uv cold", "uv warm, within max-age", "uv warm, revalidating"
 COMPARED = {COLD: UV_COLD, KEPT: UV_COLD, ASKED: UV_COLD, WARM: UV_AGAIN}
 IDLE = "stackc compile, nothing to do"
-
-
-@dataclass(frozen=True)
-class Case:
-    """One command with what has to be so before it."""
-
-    name: str
-    command: Sequence[str]
-    folder: Path
-    environment: Mapping[str, str]
-    prepare: Callable[[], None] = field(default=lambda: None)
-
-
-@dataclass
-class Figures:
-    """The runs of one case: wall seconds, and the peak of the largest of its processes in MB."""
-
-    seconds: list[float] = field(default_factory=list)
-    peak: float = 0.0
-
-    @property
-    def median(self) -> float:
-        """Return the median of the wall seconds."""
-        return statistics.median(self.seconds)
-
-
-Table = dict[str, Figures]
-
-
-def run(case: Case) -> tuple[float, float]:
-    """Run a case once; return wall seconds and peak MB. Ends the program where the command fails."""
-    case.prepare()
-    with tempfile.TemporaryFile() as log:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            case.command, cwd=case.folder, env=case.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            log.seek(0)
-            sys.exit(f"{case.name} ended with {process.returncode}:\n{log.read().decode(errors='replace')}")
-    return seconds, usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
-
-
-def measure(cases: Sequence[Case], *, runs: int) -> Table:
-    """Run all cases in turn, `runs` times over, so that a slow moment of the machine strikes all alike."""
-    table = {case.name: Figures() for case in cases}
-    for _ in range(runs):
-        for case in cases:
-            seconds, peak = run(case)
-            table[case.name].seconds.append(seconds)
-            table[case.name].peak = max(table[case.name].peak, peak)
-    return table
 
 
 class Scene:
@@ -133,7 +74,7 @@ class Scene:
             self._uv(UV_COLD),
             self._stackc(KEPT, "compile", prepare=self._with_old_lock),
             self._stackc(ASKED, "compile", prepare=lambda: self._forget(ASKED), PIP_INDEX_URL=self.index),
-            self._stackc(WARM, "compile", cache="warm", prepare=lambda: _remove(self._project(WARM) / "locks")),
+            self._stackc(WARM, "compile", cache="warm", prepare=lambda: remove(self._project(WARM) / "locks")),
             self._uv(UV_WARM),
             self._uv(UV_AGAIN),
         ]
@@ -150,7 +91,7 @@ class Scene:
     def pins(self) -> tuple[set[str], set[str]]:
         """Return the projects that stackc and uv pinned."""
         lock = self._lock()
-        lines = (self.root / "uv" / f"{_slug(UV_WARM)}.txt").read_text(encoding="utf-8").splitlines()
+        lines = (self.root / "uv" / f"{slug(UV_WARM)}.txt").read_text(encoding="utf-8").splitlines()
         return {package["name"] for package in lock["package"]}, {
             line.partition("==")[0] for line in lines if "==" in line[:80]
         }
@@ -179,16 +120,16 @@ class Scene:
         target, cutoff = lock["target"], lock["plan"]["exclude-newer"].strftime("%Y-%m-%dT%H:%M:%SZ")
         index = self._again if name == UV_AGAIN else self.index
         command = [
-            str(BIN / "uv"), "pip", "compile", "requirements.in", "--generate-hashes", "-o", f"{_slug(name)}.txt",
+            str(BIN / "uv"), "pip", "compile", "requirements.in", "--generate-hashes", "-o", f"{slug(name)}.txt",
             "--default-index", index, "--python-version", target["python"], "--exclude-newer", cutoff,
             "--python-platform", f"x86_64-manylinux_{target['glibc'].replace('.', '_')}", "--no-build", "--no-config",
             "--no-python-downloads", "--no-progress", "--cache-dir", str(self._cache(name)), "-p", sys.executable,
         ]  # fmt: skip
 
         def prepare() -> None:
-            (folder / f"{_slug(name)}.txt").unlink(missing_ok=True)  # its pins would be preferred
+            (folder / f"{slug(name)}.txt").unlink(missing_ok=True)  # its pins would be preferred
             if name == UV_COLD:
-                _remove(self._cache(name))
+                remove(self._cache(name))
 
         return Case(name, command, folder, self._environment(name), prepare)
 
@@ -200,45 +141,18 @@ class Scene:
         shutil.copytree(self._project(IDLE) / "locks", self._project(KEPT) / "locks")
 
     def _forget(self, name: str) -> None:
-        _remove(self._project(name) / "locks")
-        _remove(self._cache(name))
+        remove(self._project(name) / "locks")
+        remove(self._cache(name))
 
     def _project(self, name: str) -> Path:
-        return self.root / "projects" / _slug(name)
+        return self.root / "projects" / slug(name)
 
     def _cache(self, name: str) -> Path:
-        return self.root / "caches" / _slug(name)
+        return self.root / "caches" / slug(name)
 
     def _environment(self, cache: str) -> dict[str, str]:
         fixed = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "NETRC": os.devnull, "NO_PROXY": "127.0.0.1"}
         return {**fixed, "HOME": str(self.root / "home"), "STACKC_CACHE": str(self._cache(cache))}
-
-
-def _slug(name: str) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in name)
-
-
-def _remove(path: Path) -> None:
-    if path.exists():
-        shutil.rmtree(path)
-
-
-@contextmanager
-def replaying() -> Iterator[Mapping[str, str]]:
-    """Start the replay in a process of its own; yield `LATENCY:MAX_AGE` → the site's root address."""
-    pairs = [f"{latency}:{age}" for latency in LATENCIES for age in (600, 0)]
-    command = [sys.executable, str(ROOT / "bench" / "replay.py"), str(RECORDED), *pairs]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True) as process:
-        if process.stdin is None or process.stdout is None:
-            sys.exit("the replay has no pipes")
-        ports: dict[str, int] = json.loads(process.stdout.readline() or "{}")
-        if not ports:
-            sys.exit("the replay did not start")
-        try:
-            yield {pair: f"http://127.0.0.1:{port}" for pair, port in ports.items()}
-        finally:
-            process.stdin.close()
 
 
 def record() -> None:
@@ -255,11 +169,12 @@ def rehearse(index: str) -> None:
         scene = Scene(Path(folder), index=index, torch=None)
         scene.prime()
         measure(scene.online(), runs=3)
+    growth.rehearse(index.removesuffix("/simple"))
 
 
 def bench(*, runs: int) -> None:
     """Measure, and print a table for each latency."""
-    with tempfile.TemporaryDirectory() as folder, replaying() as sites:
+    with tempfile.TemporaryDirectory() as folder, replaying(RECORDED, LATENCIES) as sites:
         results: dict[int, Table] = {}
         for latency in LATENCIES:
             site, again = sites[f"{latency}:600"], sites[f"{latency}:0"]
@@ -269,25 +184,15 @@ def bench(*, runs: int) -> None:
             if latency == LATENCIES[0]:
                 _tell_pins(*scene.pins())
                 offline = measure(scene.offline(), runs=4 * runs)
-                _print_table("no index asked", offline)
+                print_table("no index asked", offline, compared=COMPARED)
             results[latency] = measure(scene.online(), runs=runs)
-            _print_table(f"{latency} ms per response", results[latency])
+            print_table(f"{latency} ms per response", results[latency], compared=COMPARED)
         _print_aims(results, offline)
 
 
 def _tell_pins(ours: set[str], theirs: set[str]) -> None:
     same = "the same projects" if ours == theirs else f"not the same: {', '.join(sorted(ours ^ theirs))}"
     print(f"stackc pins {len(ours)} projects, uv {len(theirs)}: {same}")
-
-
-def _print_table(title: str, table: Table) -> None:
-    floor = table[PASS].median
-    print(f"\n{title}\n{'':38}{'median ms':>10}{'min':>7}{'max':>7}{'x pass':>8}{'x uv':>7}{'peak MB':>9}")
-    for name, figures in table.items():
-        beside = table.get(COMPARED.get(name, ""))
-        ratio = f"{figures.median / beside.median:7.2f}" if beside is not None else " " * 7
-        span = f"{figures.median * 1000:10.0f}{min(figures.seconds) * 1000:7.0f}{max(figures.seconds) * 1000:7.0f}"
-        print(f"{name:38}{span}{figures.median / floor:8.1f}{ratio}{figures.peak:9.0f}")
 
 
 def _print_aims(results: Mapping[int, Table], offline: Table) -> None:
