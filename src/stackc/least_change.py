@@ -25,7 +25,7 @@ from stackc.lock.requirements import Need, admits, parse_need, parse_needs
 from stackc.plan import Plan
 from stackc.resolve import Conflict, Progress, Resolution, Resolver
 from stackc.view.rules import Covered, is_guard
-from stackc.view.session import ShownProject
+from stackc.view.shown import ShownProject
 
 __all__ = ["NOTHING_FREED", "PATIENCE", "Freed", "freed_from", "least_change", "opening"]
 

@@ -33,7 +33,7 @@ from stackc.render.templates import environment
 from stackc.resolve import Resolution
 from stackc.target import Target
 from stackc.view.curate import moment_of
-from stackc.view.session import ShownRelease
+from stackc.view.shown import ShownRelease
 
 __all__ = ["LockSet", "keep_pins", "lock_pins", "preparations", "prove_pins"]
 

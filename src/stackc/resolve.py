@@ -30,7 +30,8 @@ from stackc.view.curate import Curation, Listed
 from stackc.view.metadata import Neutral
 from stackc.view.rules import ViewRules, is_guard
 from stackc.view.server import LoopbackServer
-from stackc.view.session import ShownProject, ViewSession
+from stackc.view.session import ViewSession
+from stackc.view.shown import ShownProject
 
 __all__ = ["Conflict", "Progress", "Resolution", "Resolver", "Workshop"]
 

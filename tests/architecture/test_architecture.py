@@ -59,6 +59,7 @@ CORE = (
     "stackc.verify.versions",
     "stackc.view.crawl",
     "stackc.view.curate",
+    "stackc.view.filenames",
     "stackc.view.metadata",
     "stackc.view.rules",
 )

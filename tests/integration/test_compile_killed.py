@@ -36,12 +36,23 @@ class Trial:
         began = time.monotonic()
         self.compiled(0)
         self.seconds = time.monotonic() - began
+        self.seconds_of_writing = self.written(1)
 
     def compiled(self, number: int) -> str:
         """Compile one of the manifests in peace, and return the digest of its set."""
         self.desk.write(self.manifests[number])
         assert self.desk.run("compile").status == 0
         return self.digest()
+
+    def written(self, number: int) -> float:
+        """Compile one of the manifests in peace, and return how long it took from when it began to write."""
+        self.desk.write(self.manifests[number])
+        process = self.desk.start("compile")
+        self.writing(0)
+        began = time.monotonic()
+        process.communicate()
+        assert process.returncode == 0
+        return time.monotonic() - began
 
     def kill(self, when: Callable[[], object]) -> int:
         """Kill a compile to the other manifest after `when` returned; return the number of the set that is there now."""
@@ -73,7 +84,8 @@ def test_a_compile_killed_at_any_moment_leaves_one_set_whole(tmp_path: Path, ser
     trial = Trial(tmp_path, server)
     for step in range(SPREAD):
         trial.kill(partial(time.sleep, trial.seconds * step / SPREAD))
-    found = [trial.kill(partial(trial.writing, 0.0005 * step)) for step in range(SPREAD)]
+    longest = 2 * trial.seconds_of_writing
+    found = [trial.kill(partial(trial.writing, longest * step / SPREAD)) for step in range(SPREAD)]
     assert set(found) == {0, 1}
     assert trial.standing() == found[-1]
 

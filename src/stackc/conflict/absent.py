@@ -16,7 +16,8 @@ from stackc.matrix.places import place_of_version
 from stackc.matrix.wording import spelled
 from stackc.resolve import Conflict, Resolver
 from stackc.upstream.pages import Absent, Found
-from stackc.view.session import ShownProject, ViewSession
+from stackc.view.session import ViewSession
+from stackc.view.shown import ShownProject
 
 __all__ = ["absent_lines", "around", "component_findings", "left_out_lines"]
 

@@ -17,7 +17,8 @@ from stackc.manifest.model import Component
 from stackc.matrix.wording import spelled
 from stackc.view.metadata import Need
 from stackc.view.rules import Guard
-from stackc.view.session import ShownRelease, ViewSession
+from stackc.view.session import ViewSession
+from stackc.view.shown import ShownRelease
 
 __all__ = ["Links", "find_links"]
 

@@ -64,6 +64,7 @@ class Cache:
         self._held: list[tuple[str, tuple[object, ...]]] = []
         self._writer: threading.Thread | None = None
         self._fresh_pages: dict[str, tuple[CachedPage, bytes]] = {}
+        self._fresh_curated: dict[tuple[str, str, str], bytes] = {}
 
     def page(self, url: str) -> CachedPage | None:
         """Return what is known of a page, without its body."""
@@ -119,11 +120,15 @@ class Cache:
 
     def curated(self, url: str, curation: str, digest: str) -> bytes | None:
         """Return what a curation made of the page with this digest."""
+        fresh = self._fresh_curated.get((url, curation, digest))
+        if fresh is not None:
+            return fresh
         row = self._row("SELECT candidates FROM curated WHERE url = ? AND curation = ? AND digest = ?", url, curation, digest)
         return row[0] if row else None
 
     def store_curated(self, url: str, curation: str, digest: str, candidates: bytes) -> None:
         """Keep what a curation made of a page."""
+        self._fresh_curated[url, curation, digest] = candidates
         self._hold("INSERT OR REPLACE INTO curated VALUES (?, ?, ?, ?)", url, curation, digest, candidates)
 
     def metadata(self, file: str) -> str | None:

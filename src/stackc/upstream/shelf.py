@@ -14,7 +14,8 @@ from stackc.upstream.cache import Cache, CachedPage
 from stackc.upstream.catalog import CatalogFile, CatalogIndex
 from stackc.upstream.simple import FileRow, Hashes, decode_page
 from stackc.upstream.transfers import split_credentials
-from stackc.view.curate import Curation, Listed, parse_version, versions_of
+from stackc.view.curate import Curation, Listed
+from stackc.view.filenames import parse_version, versions_of
 
 __all__ = ["KeptListings", "PageShelf", "catalog_row", "page_url", "rows_of"]
 

@@ -10,7 +10,8 @@ import datetime as dt
 import hashlib
 import re
 from collections.abc import Iterable
-from functools import cache, cached_property
+from contextlib import suppress
+from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -22,6 +23,7 @@ from packaging.version import InvalidVersion, Version
 
 from stackc.target import Target, supported_tags
 from stackc.upstream.simple import FileRow
+from stackc.view.filenames import NO_BUILD, Build, parse_version, split_sdist, split_wheel, version_of
 
 __all__ = [
     "Candidate",
@@ -31,27 +33,19 @@ __all__ = [
     "Misfit",
     "Rejection",
     "moment_of",
-    "parse_version",
-    "version_of",
-    "versions_of",
 ]
 
 _REVISION = 3
 """Part of every curation's key: raise it when the rules of this module change, so that cached results are made anew."""
 
-_Build = tuple[int, str]
-"""A wheel's build tag as PEP 427 orders it: the number in front, then the rest."""
-
-_NO_BUILD: _Build = (-1, "")
-
-_Order = tuple[int, _Build, str]
+_Order = tuple[int, Build, str]
 """What makes one file of a release better than another, the higher the better."""
 
 
-_Fit = tuple[int, _Build]
+_Fit = tuple[int, Build]
 """How well a file's tags fit a target, the lower the better, and its build tag."""
 
-_UNJUDGED: tuple[tuple[int, _Fit], ...] = ((-1, (-1, _NO_BUILD)),)
+_UNJUDGED: tuple[tuple[int, _Fit], ...] = ((-1, (-1, NO_BUILD)),)
 
 
 class Candidate(msgspec.Struct, frozen=True, array_like=True):
@@ -172,20 +166,20 @@ class Curation:
         """Return why a file cannot be installed on the target, whenever it was uploaded; None where it can."""
         if file.requires_python is not None and not self._admits_python(file.requires_python):
             return Misfit(f"it needs Python {file.requires_python}", "python")
-        parsed = _split_wheel(file.filename)
+        parsed = split_wheel(file.filename)
         if parsed is None:
             return None if project in self._sdists else Misfit(_NO_WHEEL, "sdists")
         return None if self._tag_rank(parsed[3]) is not None else Misfit(f"its wheels do not fit {self._words}", "base")
 
     def fit(self, tail: str) -> _Fit | None:
         """Return how well a wheel fits by what follows name and version in its file name; None if it does not fit."""
-        parsed = _split_wheel(f"n-0-{tail}")
+        parsed = split_wheel(f"n-0-{tail}")
         rank = self._tag_rank(parsed[3]) if parsed is not None else None
         return (rank, parsed[2]) if parsed is not None and rank is not None else None
 
     def fit_of_sdist(self, project: NormalizedName) -> _Fit | None:
         """Return how well an sdist of a project fits: worse than any wheel, and not at all unless the policy names it."""
-        return (self._worst, _NO_BUILD) if project in self._sdists else None
+        return (self._worst, NO_BUILD) if project in self._sdists else None
 
     def order(self, file: FileRow, fit: _Fit) -> _Order:
         """Return what to compare a file by that fits: one that was yanked is worse than all that were not."""
@@ -227,9 +221,9 @@ class Curation:
         return moment is not None and self._cutoff is not None and moment > self._cutoff
 
     def _judge(self, project: NormalizedName, file: FileRow) -> tuple[Version | None, str]:
-        parsed = _split_wheel(file.filename)
+        parsed = split_wheel(file.filename)
         if parsed is None:
-            sdist = _split_sdist(project, file.filename)
+            sdist = split_sdist(project, file.filename)
             version, reason = (sdist[1] if sdist else None), _NO_WHEEL
         else:
             version = parsed[1] if canonicalize_name(parsed[0]) == project else None
@@ -278,7 +272,7 @@ class Curations:
             if fits is _UNJUDGED:
                 fits = known[tail] = self._having(curation.fit(tail) for curation in self._all)
             if not fits:
-                sdist = _split_sdist(project, file.filename) if sdist_fits else None
+                sdist = split_sdist(project, file.filename) if sdist_fits else None
                 if sdist is None:
                     continue
                 (name, version), fits = sdist, sdist_fits
@@ -286,7 +280,8 @@ class Curations:
                 ours[name] = canonicalize_name(name) == project
             if ours[name]:
                 self._rank(file, version, fits, best)
-        return {curation.key: _newest_first(found) for curation, found in zip(self._all, best, strict=True)}
+        ordered = _newest_first({text for found in best for text in found})
+        return {curation.key: _candidates(ordered, found) for curation, found in zip(self._all, best, strict=True)}
 
     def _rank(
         self,
@@ -330,62 +325,21 @@ def _microseconds(fraction: str) -> int:
     return int(f"{fraction[:6]:0<6}") + bool(fraction[6:].strip("0"))
 
 
-@cache
-def parse_version(text: str) -> Version:
-    """Return a version; `1.0.0` and its like stand on page after page. Raises InvalidVersion."""
-    return Version(text)
+def _newest_first(texts: Iterable[str]) -> list[list[str]]:
+    """Return the texts that are versions, the newest first, all together that spell the same one."""
+    spellings: dict[Version, list[str]] = {}
+    for text in texts:
+        with suppress(InvalidVersion):
+            spellings.setdefault(parse_version(text), []).append(text)
+    return [spellings[version] for version in sorted(spellings, reverse=True)]
 
 
-def version_of(project: NormalizedName, filename: str) -> Version | None:
-    """Return the version that a distribution file's name names, None where it is none of the project's."""
-    parsed = _split_wheel(filename) or _split_sdist(project, filename)
-    if parsed is None or canonicalize_name(parsed[0]) != project:
-        return None
-    try:
-        return parse_version(parsed[1])
-    except InvalidVersion:
-        return None
-
-
-def versions_of(project: NormalizedName, files: Iterable[FileRow]) -> list[Version]:
-    """Return the versions of all releases that an index lists, ascending."""
-    found = {version for file in files if (version := version_of(project, file.filename)) is not None}
-    return sorted(found)
-
-
-def _newest_first(best: dict[str, tuple[_Order, FileRow]]) -> list[Candidate]:
-    """Return the best file of each version; where two spell one version, the better file's spelling is the release's."""
-    merged: dict[Version, tuple[_Order, FileRow, str]] = {}
-    for text, found in best.items():
-        try:
-            version = parse_version(text)
-        except InvalidVersion:
-            continue
-        if version not in merged or found[0] > merged[version][0]:
-            merged[version] = (*found, str(version))
-    return [Candidate(merged[version][2], merged[version][1]) for version in sorted(merged, reverse=True)]
-
-
-def _split_wheel(filename: str) -> tuple[str, str, _Build, str] | None:
-    """Return name, version, build tag and compressed tags of a wheel's file name (PEP 427), or None."""
-    if not filename.endswith(".whl"):
-        return None
-    parts = filename[:-4].split("-")
-    if len(parts) == 5:
-        return parts[0], parts[1], _NO_BUILD, filename[len(parts[0]) + len(parts[1]) + 2 : -4]
-    if len(parts) == 6 and "0" <= parts[2][:1] <= "9":
-        rest = parts[2].lstrip("0123456789")
-        return parts[0], parts[1], (int(parts[2].removesuffix(rest)), rest), filename[sum(map(len, parts[:3])) + 3 : -4]
-    return None
-
-
-def _split_sdist(project: NormalizedName, filename: str) -> tuple[str, str] | None:
-    """Return name and version of an sdist's file name, old ones whose names hold hyphens included."""
-    for suffix in (".tar.gz", ".zip"):
-        stem = filename.removesuffix(suffix)
-        if stem == filename:
-            continue
-        for cut in (position for position, letter in enumerate(stem) if letter == "-"):
-            if canonicalize_name(stem[:cut]) == project:
-                return stem[:cut], stem[cut + 1 :]
-    return None
+def _candidates(ordered: list[list[str]], best: dict[str, tuple[_Order, FileRow]]) -> list[Candidate]:
+    """Return the best file of each version; where two texts spell one version, the better file's is the release's."""
+    found = []
+    for texts in ordered:
+        spelled = [text for text in texts if text in best]
+        if spelled:
+            text = spelled[0] if len(spelled) == 1 else max(spelled, key=lambda text: best[text][0])
+            found.append(Candidate(str(parse_version(text)), best[text][1]))
+    return found

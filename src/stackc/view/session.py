@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from urllib.parse import unquote, urljoin, urlsplit
 
-from msgspec import Struct, field
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -17,44 +16,19 @@ from stackc.upstream.metadata_files import MetadataOutcome, MetadataSource, Unre
 from stackc.upstream.pages import Absent, Found, PageOutcome, Pages, Unavailable
 from stackc.upstream.simple import FileRow
 from stackc.view.crawl import Crawl
-from stackc.view.curate import parse_version
-from stackc.view.metadata import MetadataError, MetadataReader, Need, Neutral, unusable
+from stackc.view.filenames import parse_version
+from stackc.view.metadata import MetadataError, MetadataReader, Need, unusable
 from stackc.view.neutral import neutral_metadata, neutral_page
 from stackc.view.rules import GUARD_PREFIX, is_guard
 from stackc.view.server import Answer, Reply
+from stackc.view.shown import ShownProject, ShownRelease
 
-__all__ = ["ShownProject", "ShownRelease", "ViewSession"]
+__all__ = ["ViewSession"]
 
 _CRAWL_STRIDE = 4
 _PATIENCE = 4
 _UNUSABLE = Need(canonicalize_name(f"{GUARD_PREFIX}unusable"), "==0")
 """A requirement that nothing meets: like a guard's, its name is the view's own, and no index is ever asked for it."""
-
-
-class ShownRelease(Struct):
-    """One release as the view shows it: the file behind it, what it needs on the target, and why it cannot be used, if so."""
-
-    version: Version
-    file: FileRow
-    neutral: Neutral | None = None
-    problem: Finding | None = None
-    body: bytes | None = None
-    waiting: list[Callable[[], None]] | None = None
-
-
-class ShownProject(Struct):
-    """One project as the view shows it. `outcome` is None until its page came; `spelled` are the keys of `releases` as text.
-
-    `known` has what is known of every release that was shown at some time.
-    """
-
-    name: NormalizedName
-    index: str
-    outcome: PageOutcome | None = None
-    releases: dict[Version, ShownRelease] = field(default_factory=dict)
-    spelled: list[str] = field(default_factory=list)
-    known: dict[Version, ShownRelease] = field(default_factory=dict)
-    waiting: list[Callable[[], None]] = field(default_factory=list)
 
 
 class ViewSession:
@@ -137,16 +111,19 @@ class ViewSession:
         else:
             reply(Answer(410 if parts[0] == "files" else 404))
 
-    def project(self, name: NormalizedName) -> ShownProject:
-        """Return a project, asking its index for it if nobody did before."""
+    def project(self, name: NormalizedName, *, ahead: bool = False) -> ShownProject:
+        """Return a project, asking its index for it if nobody did before; `ahead` of any need, that is no miss."""
         if name not in self.projects:
             index = self.plan.index_of(name)
             project = self.projects[name] = ShownProject(name, index)
-            if self._pages.get(index, self._addresses(index), name, lambda outcome: self._page_came(project, outcome)):
+            if (
+                self._pages.get(index, self._addresses(index), name, lambda outcome: self._page_came(project, outcome))
+                and not ahead
+            ):
                 self._miss()
         return self.projects[name]
 
-    def release(self, name: NormalizedName, version: Version, done: Callable[[], None]) -> None:
+    def release(self, name: NormalizedName, version: Version, done: Callable[[], None], *, ahead: bool = False) -> None:
         """Call `done` when the metadata of a release of a project whose page has come is known, or known to be unusable."""
         project = self.projects[name]
         release = project.releases[version]
@@ -156,14 +133,15 @@ class ViewSession:
             release.waiting.append(done)
         else:
             release.waiting = [done]
-            if self._fetch_metadata(project, release):
+            if self._fetch_metadata(project, release) and not ahead:
                 self._miss()
 
-    def look_at(self, name: NormalizedName, version: Version) -> None:
-        """Fetch the metadata of a release ahead, if the view is known to show it."""
-        project = self.projects.get(name)
-        if project is not None and version in project.releases:
-            self.release(name, version, lambda: None)
+    def look_at(self, name: NormalizedName, version: Version | None = None) -> None:
+        """Fetch a page ahead, or the metadata of a release if the view is known to show it."""
+        if version is None:
+            self.project(name, ahead=True)
+        elif name in self.projects and version in self.projects[name].releases:
+            self.release(name, version, lambda: None, ahead=True)
 
     def rejections(self, name: NormalizedName) -> list[tuple[str, str]]:
         """Return (version, reason) of the releases of a project that its page lists and the view does not show."""
@@ -264,12 +242,14 @@ class ViewSession:
         for _ in range(_CRAWL_STRIDE):
             if crawl.wanted_pages:
                 wanted = crawl.wanted_pages.popleft()
-                for session in (self, *self.followers):
-                    session.project(wanted)
+                self.project(wanted)
+                for follower in self.followers:
+                    follower.look_at(wanted)
             elif crawl.wanted_releases:
                 name, version = crawl.wanted_releases.popleft()
-                for session in (self, *self.followers):
-                    session.look_at(name, version)
+                self.look_at(name, version)
+                for follower in self.followers:
+                    follower.look_at(name, version)
         self._crawling = False
         if crawl.wanted_pages or crawl.wanted_releases:
             self._crawl_on()

@@ -60,11 +60,11 @@ def test_what_was_stored_is_there_in_the_next_run(tmp_path: Path) -> None:
         assert (everything(cache), cache.body(URL)) == (FULL, b"body")
 
 
-def test_a_page_is_known_at_once_and_the_rest_in_the_next_run(tmp_path: Path) -> None:
+def test_a_page_and_what_was_made_of_it_are_known_at_once_and_the_rest_in_the_next_run(tmp_path: Path) -> None:
     with opened(tmp_path / "cache") as cache:
         fill(cache)
 
-        assert everything(cache) == (page(), None, None, None)
+        assert everything(cache) == (page(), FULL[1], None, None)
         assert cache.body(URL) == b"body"
 
 
