@@ -235,3 +235,15 @@ def test_a_manifest_without_its_file_any_more_is_told(desk: Desk, server: IndexS
     outcome = desk.run("check")
     assert outcome.status == 1
     assert f"error[S432]: the lock takes `{LABELLED}` by a url, and the manifest does not name it\n" in outcome.stderr
+
+
+def test_what_no_index_has_is_neither_looked_up_nor_outdated(desk: Desk, server: IndexServer) -> None:
+    assert desk.run("compile").status == 0
+    server.requests.clear()
+
+    assert desk.run("check", "--online").stdout.splitlines()[-1] == "online: 3 locked files looked up, nothing moved"
+    assert desk.run("outdated", "--all") == Outcome(
+        0, "gpu: `stackc compile --upgrade` would move none of 5 locked packages\n", ""
+    )
+    asked = {request.path for request in server.requests if request.path.startswith("/simple/")}
+    assert asked == {"/simple/base/", "/simple/pip/", "/simple/setuptools/"}

@@ -263,3 +263,28 @@ def test_where_two_things_keep_a_release_out_together_the_way_to_find_them_is_to
     assert "\ntorch 2.6.0+cu124\n  nothing keeps it out alone: see `stackc explain torch==2.6.0+cu124`\n" in (
         desk.run("outdated").stdout
     )
+
+
+def test_several_targets_are_told_one_after_the_other_and_share_every_page(desk: Desk, server: IndexServer) -> None:
+    path = desk.project / "stack.toml"
+    text = path.read_text()
+    second = '[targets.other]\npython = "3.11"\nplatform = "linux/arm64"\nbase = "debian:12"\n\n[components.app]'
+    path.write_text(
+        text.replace('name = "small"', 'name = "small"\ndefault-target = "gpu"').replace("[components.app]", second)
+    )
+    assert desk.run("compile").status == 0
+    publish(server.site, {"app": NOW["app"]})
+    server.requests.clear()
+
+    found = desk.run("outdated")
+
+    table = "component  locked  allowed  later\napp        0.1     0.2      0.3\n"
+    cutoff = "newer after the cut-off of 2024-06-01\n   --> stack.toml:38: policy.exclude-newer = 2024-06-01T00:00:00Z\n"
+    expected = [
+        f"{target}: `stackc compile --upgrade` would move 1 of 8 locked packages\n\n{table}\n{cutoff}  app 0.3, 2024-07-01\n"
+        for target in ("gpu", "other")
+    ]
+    assert found == Outcome(0, "\n".join(expected), "")
+    pages = [request.path for request in server.requests if not request.path.endswith(".metadata")]
+    assert len(pages) == len(set(pages))
+    assert desk.run("outdated", "nowhere").stderr.startswith("error[S002]: there is no target `nowhere`\n")

@@ -30,7 +30,7 @@ from stackc.target import Target
 from stackc.upstream.cache import Cache
 from stackc.upstream.client import IndexClient
 from stackc.upstream.metadata_files import MetadataSource
-from stackc.upstream.pages import PageSource
+from stackc.upstream.pages import PageSource, Trust
 from stackc.upstream.settings import NetworkSettings
 from stackc.upstream.transfers import Transfers
 from stackc.view.curate import Curation
@@ -216,13 +216,14 @@ def bench(
     plan: Plan | None = None,
     cache: Path | None = None,
     network: NetworkSettings | None = None,
+    trust: Trust = "fresh",
 ) -> Iterator[Bench]:
     """Set up a bench; `address` is that of every index, or of each by name."""
     network = network or settings()
     plan = plan or make_plan({})
     addresses = {name: address if isinstance(address, str) else address[name] for name in plan.indexes}
     notes, store = Notes(), Cache(cache)
-    client = IndexClient(store, network, exclude_newer=plan.exclude_newer)
+    client = IndexClient(store, network, exclude_newer=plan.exclude_newer, trust=trust)
     curation = Curation(plan.target, exclude_newer=plan.exclude_newer, sdists=plan.sdists)
     pages = client.pages(curation, note=notes.note)
     session = ViewSession(

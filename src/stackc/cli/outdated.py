@@ -85,7 +85,7 @@ def _lines(found: TargetOutlook, places: Places, *, width: int) -> Iterator[str]
             yield ""
             yield f"{each.name} {each.newest}"
             yield from _obstacles(each, width=width)
-    yield from _elsewhere(shown)
+    yield from _elsewhere(shown, width=width)
     yield from _after(shown, places, found)
 
 
@@ -154,13 +154,13 @@ def _wrapped(text: str, *, width: int) -> Iterator[str]:
     )
 
 
-def _elsewhere(shown: Sequence[Outlook]) -> Iterator[str]:
+def _elsewhere(shown: Sequence[Outlook], *, width: int) -> Iterator[str]:
     """Yield the releases that the target cannot install, by the line of the manifest that decides it."""
     found: dict[Place | None, list[str]] = {}
     for each in shown:
         if each.elsewhere is not None:
-            told = f"  {each.name} {each.elsewhere.version}: {safe(each.elsewhere.why.text)}"
-            found.setdefault(each.elsewhere.why.place, []).append(told)
+            told = _wrapped(f"{each.name} {each.elsewhere.version}: {safe(each.elsewhere.why.text)}", width=width)
+            found.setdefault(each.elsewhere.why.place, []).extend(told)
     for place, lines in found.items():
         yield ""
         yield "newer, and not for this target"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stackc.errors import Finding
-from stackc.upstream.pages import Absent, Found, PageOutcome, Unavailable
+from stackc.upstream.pages import Absent, Found, PageOutcome, Trust, Unavailable
 from stackc.upstream.settings import NetworkSettings
 from stackc.upstream.transfers import LARGEST_BODY
 from support.index_server import JSON, Answer, IndexServer, Request, Site, html_page, json_page, serving
@@ -143,6 +143,22 @@ def test_an_index_that_nobody_serves_is_explained() -> None:
     found = finding(fetch(f"http://127.0.0.1:{free_port()}/simple")[0])
 
     assert (found.code, found.message) == ("S310", "index `pypi` cannot be reached")
+
+
+@pytest.mark.parametrize(("trust", "asked_again"), [("fresh", False), ("stand-ins", True), ("nothing", True)])
+def test_a_page_that_is_fresh_is_asked_for_again_where_it_is_not_trusted(
+    tmp_path: Path, trust: Trust, asked_again: bool
+) -> None:
+    with serving(universe()) as server:
+        address = f"{server.url}/simple"
+        fetch(address, cache=tmp_path / "cache")
+        server.requests.clear()
+        with bench(address, cache=tmp_path / "cache", trust=trust) as tools:
+            outcome: PageOutcome = tools.ask(partial(tools.pages.get, "pypi", address, DEMO))
+
+        assert versions(outcome) == ["1.0"]
+        sent = [(request.headers["cache-control"], "if-none-match" in request.headers) for request in server.requests]
+        assert sent == ([("max-age=0", True)] if asked_again else [])
 
 
 def test_a_page_within_its_max_age_is_not_asked_for_again(tmp_path: Path) -> None:

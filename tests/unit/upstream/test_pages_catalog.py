@@ -11,7 +11,7 @@ import pytest
 from stackc.errors import Finding
 from stackc.upstream import catalog
 from stackc.upstream.catalog import CatalogFile, CatalogIndex, render, stem
-from stackc.upstream.pages import Found, PageOutcome, Unavailable
+from stackc.upstream.pages import Found, PageOutcome, Trust, Unavailable
 from support.index_server import Answer, Site, serving
 from support.odd_servers import free_port
 from support.universe import Release, publish_html
@@ -55,6 +55,32 @@ def test_the_catalog_stands_in_for_an_index_that_cannot_be_reached(tmp_path: Pat
     assert isinstance(unknown, Unavailable)
     assert unknown.finding.code == "S310"
     assert tools.notes.lines == [f"index `cu` cannot be reached: the embedded catalog of {DAY} stands in"]
+
+
+@pytest.mark.parametrize(("trust", "catalogued"), [("stand-ins", True), ("nothing", False)])
+def test_the_catalog_stands_in_only_where_stand_ins_are_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trust: Trust, catalogued: bool
+) -> None:
+    index = f"http://127.0.0.1:{free_port()}/trust{trust}"
+    ship(tmp_path, monkeypatch, index=index.replace("-", ""))
+    with bench(index.replace("-", ""), trust=trust) as tools:
+        found = get(tools, index.replace("-", ""))
+
+    assert isinstance(found, Found if catalogued else Unavailable)
+    assert not isinstance(found, Unavailable) or (found.finding.code, found.silent) == ("S310", True)
+    assert len(tools.notes.lines) == int(catalogued)
+
+
+def test_a_file_that_differs_from_the_catalog_is_told_by_its_own_hash_where_nothing_is_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site()
+    publish_html(site, {"demo": (Release(version="1.0+cu124", sha256="b" * 64),)}, root="/standin9")
+    with serving(site) as server:
+        index = f"{server.url}/standin9"
+        ship(tmp_path, monkeypatch, index=index)
+        with bench(index, trust="nothing") as tools:
+            assert isinstance(get(tools, index), Found)
 
 
 def test_offline_the_catalog_stands_in_without_asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
