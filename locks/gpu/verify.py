@@ -24,6 +24,7 @@ import signal
 import subprocess
 import sys
 import traceback
+import urllib.parse
 
 LOCKED = json.loads(
     r'''
@@ -54,7 +55,7 @@ LOCKED = json.loads(
  "inputs": {
   "manifest": "sha256:78b776f33b10d2de69e55cf5bfd4f2b73fa3be15051bf78cbe69673b2b2b77c5",
   "matrix": "sha256:07d28f7f5c9df32fca3a500c468af1dd2f35b1fac4f70a9dd493590dada622ae",
-  "templates": "sha256:ddd05b52fb29e01f95446c937564e2a8b5396946a97ffea369e6273a1d5dd51b"
+  "templates": "sha256:0eac428395d4f7c813cd023ed132a662e20092c183a4e5da15335f5cd6128b56"
  },
  "machine": "x86_64",
  "packages": {
@@ -241,6 +242,7 @@ def main(arguments=None):
     check_cuda(report)
     for name, locked in sorted(LOCKED["packages"].items()):
         check_version(report, name, locked, installed)
+        check_origin(report, name, locked, installed)
     check_strangers(report, installed)
     check_requirements(report)
     if not asked.installed:
@@ -449,6 +451,29 @@ def check_version(report, name, locked, installed):
     else:
         remedy = "remove what installs it after %s, or let that keep to constraints.txt; %s" % (locked["by"], rebuilt(locked))
         report.fail("version", name, text, remedy, wanted, found)
+
+
+def check_origin(report, name, locked, installed):
+    """Compare the file that an installer says it took (PEP 610) with the one that stack.toml names itself, if it names one.
+
+    The version alone does not tell: that of an index may have the same. uv tells no hash.
+    """
+    sha256 = locked.get("sha256")
+    if sha256 is None or name not in installed:
+        return
+    try:
+        told = json.loads(installed[name][0][2].read_text("direct_url.json") or "{}")
+        file = urllib.parse.unquote(urllib.parse.urlsplit(told.get("url", "")).path).rpartition("/")[2]
+        hashes = told.get("archive_info", {}).get("hashes", {})
+    except (AttributeError, ValueError):
+        file, hashes = "", {}
+    if file == locked["file"] and hashes.get("sha256", sha256) == sha256:
+        report.hold("label", name, "%s is from %s" % (name, file))
+        return
+    found = file or "an index"
+    text = "%s is from %s, not from the file that stack.toml names, %s" % (name, found, locked["file"])
+    remedy = "remove what installs it after %s; %s" % (locked["by"], rebuilt(locked))
+    report.fail("label", name, text, remedy, locked["file"], found)
 
 
 def comparable(version):

@@ -56,9 +56,10 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     def requirements(self) -> tuple[str, ...]:
         """Return the lines that the engine is given, in one stable order: it chooses versions in about this order."""
-        lines = {component.name: root.requirement for component, root in zip(self.components, self.roots, strict=True)}
-        first = [lines.pop(name, str(name)) for name in sorted(self.foremost)]
-        return (*first, *lines.values())
+        lines = [(component.name, root.requirement) for component, root in zip(self.components, self.roots, strict=True)]
+        asked = {name: [line for asked, line in lines if asked == name] or [str(name)] for name in sorted(self.foremost)}
+        first = [line for found in asked.values() for line in found]
+        return (*first, *(line for name, line in lines if name not in self.foremost))
 
     def exact_pins(self) -> frozenset[tuple[NormalizedName, Version]]:
         """Return the releases that the manifest itself pins exactly: these alone may be yanked (PEP 592)."""

@@ -187,6 +187,29 @@ wrote locks/cpu/
     )
 
 
+def test_a_release_that_a_file_refuses_is_explained_by_what_leads_to_that_file(desk: Desk) -> None:
+    desk.run("compile")
+    assert desk.run("explain", "base==1.0") == Outcome(
+        0,
+        f"""\
+why not base==1.0:
+
+error[S305]: `base==1.0` does not go together with the rest of target `gpu`
+ --> stack.toml:17: components.flash-attn.url = "http://127.0.0.1:PORT/rel/{QUOTED}"
+flash-attn 2.7.4.post1 requires base>=1.1
+
+hint: no version of it fits the target: leave it out, or see to what it requires
+
+error[S305]: `base==1.0` does not go together with the rest of target `gpu`
+ --> stack.toml:22: components.mylib.path = "wheels/{LOCAL}"
+mylib 1.0 requires flash-attn>=2; flash-attn 2.7.4.post1 requires base>=1.1
+
+hint: no version of it fits the target: leave it out, or see to what it requires
+""",
+        "",
+    )
+
+
 def test_explain_says_where_the_file_comes_from(desk: Desk) -> None:
     desk.run("compile")
     assert desk.run("explain", "flash-attn") == Outcome(

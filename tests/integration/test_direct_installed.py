@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from support.cli import Desk
-from support.direct import IN_PROJECT, LABELLED, LOCAL, site_of, write
+from support.direct import AT_URL, IN_PROJECT, LABELLED, LOCAL, site_of, write
 from support.index_server import IndexServer, serving
 
 STEPS = ("steps/01-base.txt", "steps/02-flash-attn-direct.txt", "steps/03-rest-direct.txt")
@@ -151,15 +152,43 @@ def test_what_is_installed_later_does_not_move_a_file(compiled: Compiled, tmp_pa
     assert installed(packages) == INSTALLED
 
 
-def test_the_images_own_check_holds_for_what_was_installed(compiled: Compiled, tmp_path: Path) -> None:
+def verified(compiled: Compiled, python: str, home: Path) -> list[tuple[str, bool, str]]:
+    """Return what the image's own check says of the files that components name: kind, whether it holds, and its words."""
+    done = compiled.run([python, str(compiled.folder / "verify.py"), "--json"], home)
+    checks = json.loads(done.stdout)["checks"]
+    named = [check for check in checks if check["name"] in {"flash-attn", "mylib"} and check["kind"] in {"version", "label"}]
+    return [(check["kind"], check["holds"], check["text"]) for check in named]
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_the_images_own_check_holds_for_what_was_installed(compiled: Compiled, tmp_path: Path, installer: str) -> None:
     python, _packages = environment(tmp_path / "venv")
     image = compiled.brought(tmp_path / "image")
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--no-cache-dir", "--no-deps", "--require-hashes"]
+    call = {
+        "pip": [sys.executable, "-m", "pip", "--python", python, "install", "--no-cache-dir"],
+        "uv": [UV, "pip", "install", "--python", python, "--no-config", "--no-cache"],
+    }[installer]
     for step in STEPS:
-        assert compiled.run([*pip, "-r", str(image / step)], tmp_path).returncode == 0
-    done = compiled.run([python, str(compiled.folder / "verify.py"), "--json"], tmp_path)
-    assert '"name": "flash-attn", "holds": true, "text": "flash-attn 2.7.4.post1"' in done.stdout
-    assert '"name": "mylib", "holds": true, "text": "mylib 1.0"' in done.stdout
+        assert compiled.run([*call, "--no-deps", "--require-hashes", "-r", str(image / step)], tmp_path).returncode == 0
+    assert verified(compiled, python, tmp_path) == [
+        ("version", True, "flash-attn 2.7.4.post1"),
+        ("label", True, f"flash-attn is from {LABELLED}"),
+        ("version", True, "mylib 1.0"),
+        ("label", True, f"mylib is from {LOCAL}"),
+    ]
+
+
+def test_the_same_version_from_elsewhere_is_found_out(compiled: Compiled, tmp_path: Path) -> None:
+    python, _packages = environment(tmp_path / "venv")
+    other = tmp_path / "flash_attn-2.7.4.post1-py3-none-any.whl"
+    other.write_bytes(AT_URL)
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--no-cache-dir", "--no-deps", "--no-index"]
+    assert compiled.run([*pip, str(other)], tmp_path).returncode == 0
+    assert compiled.run([*pip, "--find-links", str(compiled.desk.project / "wheels"), "mylib"], tmp_path).returncode == 0
+    assert [words for _, holds, words in verified(compiled, python, tmp_path) if not holds] == [
+        f"flash-attn is from {other.name}, not from the file that stack.toml names, {LABELLED}",
+        f"mylib is from an index, not from the file that stack.toml names, {LOCAL}",
+    ]
 
 
 def test_hadolint_has_nothing_to_say_of_the_dockerfile(compiled: Compiled, tmp_path: Path) -> None:

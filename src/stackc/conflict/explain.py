@@ -228,11 +228,11 @@ class _Case:
 
     def _sharing(self, trials: Trials) -> list[_Told]:
         """Return cores that share lines with the first one: what is left when any one of its lines is settled."""
-        stack, found = replace(self._stack(), files_stay=False), list(self._cores)
+        stack, found = self._stack(), list(self._cores)
         gone = frozenset(member for core in found[1:] for member in core.members)
         with suppress(*_GIVING_OUT):  # what was found until now is true
             for member in found[0].members if found else ():
-                if not isinstance(member, InForce):
+                if not isinstance(member, InForce) and not stack.is_file(member):
                     self._more_cores(stack.without(gone | {member}), found, trials)
         return [self._telling(core, trials) for core in found[len(self._cores) :]]
 
@@ -312,9 +312,10 @@ class _Case:
 
     def _links(self, stack: Stack, core: Core[Member], trials: Trials) -> tuple[list[str], tuple[_Demanded, ...]]:
         """Return what ties the core together, as the releases of a view of the core alone say; else in the engine's words."""
-        present = (ComponentLine(member.name) for member in core.members if not isinstance(member, InForce))
+        present = {ComponentLine(member.name) for member in core.members if not isinstance(member, InForce)}
+        files = {ComponentLine(name) for name in self._plan.directs}
         try:
-            found = trials.solve(stack.only(frozenset((*core.members, *present))))
+            found = trials.solve(stack.without(files - present).only(frozenset((*core.members, *present))))
         except _GIVING_OUT:
             return [], ()
         session = self._conflict.session

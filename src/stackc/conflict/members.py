@@ -32,8 +32,8 @@ Member = ComponentLine | VersionLine | ExtrasLine | InForce
 class Stack(Struct, frozen=True, kw_only=True):
     """A plan whose members can be taken away.
 
-    `asked` are components that always stay: what a question is about. `gone` are members that were taken away for good. With
-    `files_stay`, a component that is gone still stands for the file that it names, lest its lack look like one more conflict.
+    `asked` are components that always stay: what a question is about. `gone` are members that were taken away for good. A
+    component that is gone still stands for the file that it names, lest the lack of that file look like one more conflict.
     """
 
     plan: Plan
@@ -41,7 +41,6 @@ class Stack(Struct, frozen=True, kw_only=True):
     builds: Builds
     asked: tuple[Component, ...] = ()
     gone: frozenset[Member] = frozenset()
-    files_stay: bool = True
 
     def without(self, members: Iterable[Member]) -> Stack:
         """Return the stack without some members."""
@@ -83,7 +82,11 @@ class Stack(Struct, frozen=True, kw_only=True):
 
     def _names_file(self, name: NormalizedName, kept: frozenset[Member]) -> bool:
         """Say whether a project comes from its component's file."""
-        return ComponentLine(name) in kept or (self.files_stay and ComponentLine(name) in self.gone)
+        return ComponentLine(name) in kept or ComponentLine(name) in self.gone
+
+    def is_file(self, member: ComponentLine | VersionLine | ExtrasLine) -> bool:
+        """Say whether a member is a component by the file that it names: without it, others have nowhere to get the project."""
+        return isinstance(member, ComponentLine) and member.name in self.plan.directs
 
 
 def _relaxed(component: Component, kept: frozenset[Member]) -> Component:

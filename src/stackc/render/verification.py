@@ -43,13 +43,17 @@ def verified(lock: Lock, *, manifest: Manifest, target: Target, files: Mapping[s
 
 
 def _package(package: Package, installed_by: str, lock: Lock) -> JsonValue:
-    """Return what is to be there of one pin. `step` is None in requirements.txt, whose step people know by that name."""
+    """Return what is to be there of one pin. `step` is None in requirements.txt, whose step people know by that name.
+
+    `sha256` is there for a file that stack.toml names itself: installers remember where such a one came from (PEP 610).
+    """
     return {
         "version": str(package.version),
         "index": package.index,
         "file": package.file.name,
         "by": installed_by,
         "step": package.step if package.step < lock.last_step else None,
+        **({} if package.direct is None else {"sha256": package.file.sha256}),
     }
 
 

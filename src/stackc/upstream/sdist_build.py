@@ -14,7 +14,9 @@ import signal
 import subprocess
 import sys
 import tarfile
+import threading
 import time
+import warnings
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -31,6 +33,9 @@ __all__ = ["BuildError", "build_metadata"]
 _FINDING = ("PATH", "HOME", "PYENV_ROOT", "XDG_DATA_HOME")
 _CLOSED = "http://127.0.0.1:9"
 """A proxy at which nobody answers (RFC 863): whoever honours proxies reaches nothing."""
+
+_ONE = threading.Lock()
+"""Builds go one after the other: what is done about warnings is done for the whole process."""
 
 _LARGEST = 2**30
 _READ_BACK = 8192
@@ -52,7 +57,8 @@ def build_metadata(filename: str, body: bytes, isolation: Isolation) -> tuple[by
         raise BuildError(_offline(filename), lasting=False)
     if not isolation.is_alike:
         raise BuildError(_no_python(filename, isolation, f"this machine is {platform.machine()} {sys.platform}"), lasting=False)
-    with scratch_folder(isolation.scratch) as folder:
+    with _ONE, warnings.catch_warnings(), scratch_folder(isolation.scratch) as folder:
+        warnings.simplefilter("ignore")  # a backend's are passed on, and concern its project's authors
         source = _unpacked(filename, body, folder / "source")
         return _Build(filename, source, folder, isolation).metadata()
 

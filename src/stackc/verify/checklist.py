@@ -16,6 +16,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from stackc.errors import Finding, Place
+from stackc.lock.filename import parse_filename
 from stackc.lock.model import Lock, Package
 from stackc.matrix.wording import joined
 from stackc.render.layout import InstallFile, install_files, root_name
@@ -197,7 +198,7 @@ class _Walk:
 
     def _wrong_versions(self, package: Package, installed: Iterable[Installed]) -> Iterator[Finding]:
         for event in installed:
-            if not _same(event.version, package.version):
+            if not _same(event.version, package.version) and not _named_so(event.version, package):
                 message = f"{_step_of(event)} installed {package.name} {event.version}, the lock has {package.version}"
                 yield self._wrong("S655", package, message, event, wanted=str(package.version), found=event.version)
 
@@ -343,6 +344,12 @@ def _same(found: str, wanted: Version) -> bool:
         return Version(found) == wanted
     except InvalidVersion:
         return False
+
+
+def _named_so(found: str, package: Package) -> bool:
+    """Say whether an installer told the version in the name of a file that stack.toml names, as uv does."""
+    named = parse_filename(package.file.name) if package.direct is not None else None
+    return named is not None and _same(found, named.version)
 
 
 def _bare(url: str) -> str:

@@ -24,6 +24,7 @@ __all__ = ["read_output"]
 
 _STARTS = (
     "Downloading ",
+    "Processing ",
     "Using cached ",
     "Resuming download ",
     "Successfully ",
@@ -41,7 +42,7 @@ _STARTS = (
     "[output clipped",
 )
 _FETCHED = re.compile(
-    r"(Downloading|Using cached|Resuming download) (\S+)(?: \((?:[\d.]+ [kMG]?B/)?([\d.]+) ?([kKMG]?i?B|bytes)\))?"
+    r"(Downloading|Processing|Using cached|Resuming download) (\S+)(?: \((?:[\d.]+ [kMG]?B/)?([\d.]+) ?([kKMG]?i?B|bytes)\))?"
 )
 _DISTRIBUTION = re.compile(r".+\.(?:whl|tar\.gz|tar\.bz2|zip)")
 _PINNED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==(\S+)")
@@ -100,7 +101,10 @@ def _change(step: LogStep, said: str, line: int) -> Iterator[Event]:
 
 
 def _fetch(step: LogStep, said: str, line: int) -> Iterator[Event]:
-    """Read a download of pip (a file's name or address) or of uv (a project's name); metadata alone is none."""
+    """Read a download of pip (a file's name or address, a path where it lies) or of uv (a project's name).
+
+    Metadata alone are none.
+    """
     found = _FETCHED.match(said)
     if found is None:
         return

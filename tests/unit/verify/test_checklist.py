@@ -6,8 +6,11 @@ import re
 
 import pytest
 from msgspec.structs import replace
+from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from stackc.errors import Finding, Place
+from stackc.lock.model import DirectFile, Lock
 from stackc.verify.checklist import Answer
 from unit.verify.log_project import asked, lock, recorded, verdicts
 
@@ -240,3 +243,41 @@ def test_steps_of_another_target_of_a_bake_are_left_out() -> None:
     )
     assert verdicts(both, others=("cpu",)) == ALL
     assert "no" in verdicts(both).split()
+
+
+def by_file() -> tuple[str, Lock]:
+    """Return log and lock of a build in which torch comes from a file that stack.toml names, labelled in its name alone."""
+    torch = lock().by_name[NormalizedName("torch")]
+    named = replace(torch, index=None, direct="url", version=Version("2.5.1"))
+    root = next(root for root in lock().roots if root.parsed.name == "torch")
+    file = DirectFile(kind="url", file=torch.file.name, sha256=torch.file.sha256)
+    changed = replace(
+        lock(),
+        roots=tuple(replace(each, index=None, direct=file) if each == root else each for each in lock().roots),
+        packages=tuple(named if package == torch else package for package in lock().packages),
+    )
+    text = recorded("buildah-good").replace("02-torch.cu124.txt", "02-torch-direct.txt").replace(TORCH_STEP, "--no-index")
+    text = text.replace("Looking in indexes: https://files.example.org/whl/cu124\n", "")
+    return text.replace("torch-2.5.1+cu124", "torch-2.5.1"), changed
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("", ""),
+        ("Downloading torch-2.5.1%2Bcu124-cp311", "Downloading https://example.org/a/torch-2.5.1%2Bcu124-cp311"),
+        ("Downloading torch-2.5.1%2Bcu124-cp311", "Processing /opt/stack/files/torch-2.5.1+cu124-cp311"),
+        ("Successfully installed torch-2.5.1", "Successfully installed torch-2.5.1+cu124"),
+    ],
+)
+def test_a_file_that_stack_toml_names_is_seen_to_come_from_there(old: str, new: str) -> None:
+    text, of = by_file()
+    assert old in text
+    answer = asked(text.replace(old, new), of=of)[2]
+    assert (answer.verdict, answer.text) == ("yes", "torch 2.5.1 was downloaded in step 2, from the url in stack.toml alone")
+
+
+def test_another_file_than_stack_toml_names_is_seen_too() -> None:
+    text, of = by_file()
+    (told,) = asked(text.replace("Downloading torch-2.5.1%2Bcu124-cp311", "Downloading torch-2.5.1-cp311"), of=of)[2].findings
+    assert (told.code, told.wanted) == ("S653", "torch-2.5.1+cu124-cp311-cp311-linux_x86_64.whl")

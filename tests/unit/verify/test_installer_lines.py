@@ -42,6 +42,11 @@ STEP = LogStep(id=1, dialect="buildah", scope="", number=1, total=2, command="RU
             "Resuming download torch-2.5.1-py3-none-any.whl (1.2 MB/906.4 MB)",
             [Fetched(7, STEP, "torch-2.5.1-py3-none-any.whl", 906_400_000, kept=False)],
         ),
+        (
+            "Processing /opt/stack/files/own-1.0-py3-none-any.whl (from -r steps/03-rest-direct.txt (line 5))",
+            [Fetched(7, STEP, "own-1.0-py3-none-any.whl", None, kept=False)],
+        ),
+        ("Processing triggers for libc-bin (2.36-9)", []),
         ("Downloading torch (866.2MiB)", [Fetched(7, STEP, "torch", 908_276_531, kept=False)]),
         ("  Downloading numpy-1.26.4-cp311-cp311-manylinux_2_17_x86_64.whl.metadata (61 kB)", []),
         ("Downloading the model weights (2 GB)", []),
