@@ -31,6 +31,10 @@ CORE = (
     "stackc.explain",
     "stackc.fallback",
     "stackc.formats",
+    "stackc.history.lock_text",
+    "stackc.history.manifest_merge",
+    "stackc.history.pins_union",
+    "stackc.history.three_way",
     "stackc.init",
     "stackc.layout",
     "stackc.lock",
@@ -97,7 +101,15 @@ SHELL_ONLY = {"os.environ", "os.getenv", "print", "sys.argv", "sys.exit", "sys.s
 
 # What the light modules leave to those who need it: each costs milliseconds that a command with nothing to do has not got.
 HEAVY = {"asyncio", "ctypes", "email", "http", "importlib.metadata", "jinja2", "pycurl", "rich", "sqlite3", "ssl", "uv"}
-LIGHT = {"stackc.codes", "stackc.errors", "stackc.files", "stackc.cli.report", "stackc.redact", "stackc.target"}
+LIGHT = {
+    "stackc.cli.lock_text",
+    "stackc.codes",
+    "stackc.errors",
+    "stackc.files",
+    "stackc.cli.report",
+    "stackc.redact",
+    "stackc.target",
+}
 
 # What a guard that finds nothing leaves out too: it has 20 ms.
 SLOW = {"click", "dataclasses", "hashlib", "inspect", "msgspec", "packaging", "pathlib", "typing", "yaml"}

@@ -1,4 +1,7 @@
-"""Merges, rebases and cherry-picks by real git that stop at the locks, and how `stackc merge` finishes them."""
+"""Merges, rebases and cherry-picks by real git that stop at the locks, and how `stackc merge` finishes them.
+
+The driver that would merge the locks while git merges is switched off: see test_merge_driver.py for what it does.
+"""
 
 from __future__ import annotations
 
@@ -71,6 +74,7 @@ def made(tmp_path: Path, begun: Path) -> Repository:
     shutil.copytree(begun, tmp_path / "project")
     found = Repository(tmp_path / "project", stackc_on_path(tmp_path / "bin"))
     assert found.run("stackc", "install-drivers").status == 0
+    assert found.git("config", "merge.stackc.driver", "false").status == 0
     return found
 
 

@@ -26,17 +26,24 @@ def install_hook_command(manifest: Path) -> None:
     click.echo(install_hook(manifest, environment=os.environ))
 
 
-@click.command("install-drivers", short_help="Let git show a lock in a diff pin by pin.")
+@click.command("install-drivers", short_help="Let git show locks pin by pin, and merge them.")
 @with_manifest
 @click.option("--remove", is_flag=True, help="Take them away again; what is committed stays.")
 def install_drivers_command(manifest: Path, *, remove: bool) -> None:
-    """Set up, in this clone, how git shows what stackc generates: for git diff, git log -p, git show and the like.
+    """Set up, in this clone, how git shows and merges what stackc generates.
 
-    A lock is shown with one line per pin (version, index, step, hash, and what asks for it), so that a change reads line by
-    line; the files that are rendered from it are folded to one line each. `git diff --no-textconv` shows all of it.
+    \b
+    git diff, git show,  a lock has one line per pin: version, index, step,
+    git log -p           hash, and what asks for it; what is rendered from it
+                         is folded to one line a file
+    git merge, rebase,   the manifest is merged key by key, and the locks are
+    cherry-pick          compiled again, offline, from what both sides locked
+
+    A merge in which both sides changed one key, or whose pins are no solution together, is left in conflict, with the reason;
+    `stackc merge` finishes it. `git diff --no-textconv` shows all of a file.
 
     Written are this clone's own config and info/attributes, and the line for locks/** in .gitattributes where it is missing.
-    """
+    """  # noqa: D301 (\b is click's own mark)
     from stackc.cli.install_drivers import install_drivers
 
     click.echo(install_drivers(manifest, remove=remove, environment=os.environ))

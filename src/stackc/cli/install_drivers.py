@@ -30,7 +30,8 @@ def _installed(change: Change) -> Iterator[str]:
     if change.changed:
         yield f"set up in this clone, by {_path(change.config)} and {_path(change.attributes)}:"
         yield "  git diff, git log -p    show a lock pin by pin, and fold what is rendered from it"
-        yield "  git merge, git rebase   merge the manifest key by key; `stackc merge` then finishes the locks"
+        yield "  git merge, git rebase   merge the manifest key by key, and compile the locks again from what both"
+        yield "                          sides locked, offline; or leave a conflict for `stackc merge`"
     else:
         yield f"the drivers are there already, in {_path(change.config)} and {_path(change.attributes)}"
     if change.committed is not None:

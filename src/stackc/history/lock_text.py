@@ -15,8 +15,8 @@ from stackc.manifest.shown import escaped
 __all__ = ["shown"]
 
 _FORMAT = 1
-_DIGITS = 12
-_REASONS = 3
+_DIGITS = 10
+_MANIFEST = "stack.toml"
 
 Table = dict[str, object]
 
@@ -37,63 +37,63 @@ def shown(text: str) -> str:
 def _lines(content: Table, text: str) -> Iterator[str]:
     target, plan = _table(content["target"]), _table(content["plan"])
     state = _value(content["digest"]) if is_intact(text) else f"edited by hand: {_value(digest_of(text))}"
-    yield _row("lock", f"{target['name']} {state}")
+    yield f"lock {target['name']} {state}"
     yield from _settings("input", _table(content["inputs"]))
     yield from _settings("target", {key: value for key, value in target.items() if key != "name"})
     yield from _settings("engine", _table(content["engine"]))
     yield from _settings("plan", {key: plan[key] for key in ("exclude-newer", "sdists") if key in plan})
     yield from (_index(_table(index)) for index in _list(plan, "indexes"))
     yield from (_root(_table(root)) for root in _list(plan, "roots"))
-    for kind, key in (("tool", "tool"), ("pin", "package")):
-        yield from (_pin(kind, _table(package)) for package in _list(content, key))
+    for heading, key in (("tools", "tool"), ("pins", "package")):
+        yield from ("", f"{heading}:")
+        yield from (_pin(_table(package)) for package in _list(content, key))
 
 
 def _settings(kind: str, table: Table) -> Iterator[str]:
     for key, value in table.items():
-        yield _row(kind, f"{key:<28}", _value(value))
+        yield f"{kind} {key}: {_value(value)}"
 
 
 def _index(index: Table) -> str:
-    serves = ", ".join(map(str, _list(index, "serves")))
-    return _row("index", f"{index['name']:<28}", "default" if index.get("default") else f"serves {serves}")
+    serves = ", ".join(map(str, _list(index, "serves"))) or "what names it"
+    return f"index {index['name']}: {'default' if index.get('default') else serves}"
 
 
 def _root(root: Table) -> str:
-    order = f"order {root['order']}" if "order" in root else ""
-    return _row("asks", f"{root['requirement']:<45}", f"{order:<8}", f"index {root['index']}" if "index" in root else "")
+    parts = [f"asks {root['requirement']}"]
+    parts += [f"order {root['order']}"] if "order" in root else []
+    parts += [f"index {root['index']}"] if "index" in root else []
+    if "direct" in root:
+        parts.append(f"{root['direct']} {root['file']} {str(root['sha256'])[:_DIGITS]}")
+    return ", ".join(parts)
 
 
-def _pin(kind: str, package: Table) -> str:
+def _pin(package: Table) -> str:
     extras = ",".join(map(str, _list(package, "extras")))
     name = f"{package['name']}[{extras}]" if extras else str(package["name"])
-    return _row(
-        kind,
-        f"{name:<28}",
-        f"{package['version']:<16}",
-        f"{package['index']:<8}",
-        f"step {package['step']:<2}",
-        str(package["sha256"])[:_DIGITS],
-        _why([str(reason) for reason in _list(package, "why")]),
-    )
+    source = package["index"] if "index" in package else package["direct"]
+    reasons = [str(reason) for reason in _list(package, "why")]
+    pin = f"{name:<22} {package['version']:<13} {source:<6} step {package['step']:<2}"
+    return f"  {pin} {str(package['sha256'])[:_DIGITS]} {_why(reasons)}"
 
 
 def _why(reasons: list[str]) -> str:
-    """Return what asks for a pin: the manifest with its bound, else the first few by name."""
-    stated = [reason for reason in reasons if reason.startswith("stack.toml")]
+    """Return what asks for a pin: the manifest with its bound, or the one project that does.
+
+    Of several nothing is told but that: who else needs a project changes often, and the pin does not.
+    """
+    stated = [reason.removeprefix(_MANIFEST).strip() for reason in reasons if reason.split(" ")[0] == _MANIFEST]
     if stated:
-        return f"for {', '.join(stated)}"
-    names = list(dict.fromkeys(_source(reason) for reason in reasons))
-    more = ", ..." if len(names) > _REASONS else ""
-    return f"for {', '.join(names[:_REASONS])}{more}" if names else ""
+        return f"asked {', '.join(stated)}".rstrip()
+    sources = {_source(reason) for reason in reasons}
+    if len(sources) > 1:
+        return "for several"
+    return f"for {sources.pop()}" if sources else ""
 
 
 def _source(reason: str) -> str:
     words = reason.split(" ")
     return " ".join(words[:2]) if words[0] == "rule" else words[0]
-
-
-def _row(kind: str, *cells: str) -> str:
-    return f"{kind:<7} {' '.join(cells)}"
 
 
 def _value(value: object) -> str:

@@ -57,9 +57,9 @@ class Union(Struct, frozen=True, kw_only=True):
     def _in_the_way(self, roots: Sequence[str], choice: Choice) -> tuple[NormalizedName, ...] | None:
         """Return the projects of the first requirement that is not met, None where all are."""
         asked: dict[NormalizedName, set[NormalizedName]] = {}
-        waiting: list[tuple[NormalizedName | None, Need | None]] = [(None, parse_need(root)) for root in roots]
+        waiting: deque[tuple[NormalizedName | None, Need | None]] = deque((None, parse_need(root)) for root in roots)
         while waiting:
-            source, need = waiting.pop(0)
+            source, need = waiting.popleft()
             pin = None if need is None else self._pin(need.project, choice)
             if need is None or pin is None or not need.admits(pin.version):
                 return tuple(name for name in (source, need.project if need else None) if name is not None)

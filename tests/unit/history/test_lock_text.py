@@ -41,7 +41,18 @@ def test_a_lock_of_another_format_or_a_broken_one_is_told_as_it_is(changed: str)
 
 def test_an_edit_by_hand_is_told() -> None:
     edited = SAMPLE.replace("size = ", "size = 1", 1)
-    assert shown(edited).splitlines()[0] == f"lock    gpu edited by hand: {digest_of(edited)[7:19]}"
+    assert shown(edited).splitlines()[0] == f"lock gpu edited by hand: {digest_of(edited)[7:17]}"
+
+
+def test_a_pin_that_comes_from_no_index_says_from_where_it_comes() -> None:
+    root, pin = '{ requirement = "scipy<1.13.0", order = 2 }', 'version = "1.12.0"\nindex = "pypi"\n'
+    assert (root in SAMPLE, pin in SAMPLE) == (True, True)
+    file = f'direct = "path", file = "scipy-1.12.0-py3-none-any.whl", sha256 = "{"b" * 64}"'
+    told = shown(SAMPLE.replace(root, f"{root[:-2]}, {file} }}").replace(pin, 'version = "1.12.0"\ndirect = "path"\n'))
+    assert [line for line in told.splitlines() if " scipy" in line] == [
+        "asks scipy<1.13.0, order 2, path scipy-1.12.0-py3-none-any.whl bbbbbbbbbb",
+        "  scipy                  1.12.0        path   step 2  aaaaaaaaaa asked <1.13.0",
+    ]
 
 
 def test_bytes_that_are_no_text_are_told_as_they_are(tmp_path: Path) -> None:
