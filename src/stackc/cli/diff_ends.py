@@ -49,7 +49,15 @@ def both_ends(asked: Asked, *, environment: Mapping[str, str]) -> tuple[End, End
 def _is_range(name: str) -> bool:
     """Say whether a name is `BASE..HEAD`, as git takes it."""
     base, dots, head = name.partition("..")
-    return bool(base and dots and head) and not head.startswith((".", "/")) and not Path(name).exists()
+    return bool(base and dots and head) and not head.startswith((".", "/")) and not _is_there(Path(name))
+
+
+def _is_there(path: Path) -> bool:
+    """Say whether there is a file or a folder; of a name that can be none, there is not."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 class _Reader:
@@ -68,7 +76,7 @@ class _Reader:
 
     def end(self, name: str) -> End:
         path = Path(name)
-        if path.exists() and not self._is_revision(name):
+        if _is_there(path) and not self._is_revision(name):
             return self._path(path)
         try:
             self._repository()
@@ -158,7 +166,7 @@ def _reading(body: bytes, *, file: str) -> Reading:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         finding = Finding(code="S450", message="the lock cannot be read: it is not UTF-8", places=(Place(file=file),))
-        return Reading(lock=None, findings=(finding,))
+        return Reading(lock=None, findings=(finding,), text=body.decode("utf-8", "backslashreplace"))
     return read_lock(text, file=file)
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import tomli
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -17,6 +18,7 @@ from stackc.diff.model import Reading
 from stackc.errors import Finding, LockError, Place
 from stackc.lock.codec import decode, decode_leniently
 from stackc.lock.filename import parse_filename
+from stackc.lock.requirements import parse_need
 
 __all__ = ["MISSING", "lines_of", "read_lock"]
 
@@ -44,6 +46,7 @@ def read_lock(text: str, *, file: str) -> Reading:
         return Reading(lock=None, findings=findings, text=text, path=file)
     unread = (_unread(lost, file),) if lost else ()
     lock = decode_leniently({**values, **_once(readable)}, file=file)
+    lock = replace(lock, roots=tuple(root for root in lock.roots if parse_need(root.requirement) is not None))
     return Reading(lock=lock, partial=whole is None, findings=(*findings, *unread), text=text, path=file)
 
 

@@ -47,6 +47,7 @@ class _Chains:
 
     def __init__(self, causes: Causes) -> None:
         self.found: dict[Key, Reason] = {}
+        self._loose = False
         self._whole: dict[Key, tuple[str, ...]] = {}
         self._followers: dict[Key, list[tuple[Key, Direct]]] = {}
         for key, direct in causes.items():
@@ -56,9 +57,10 @@ class _Chains:
 
     def spread(self, first: Iterable[tuple[Key, Direct]], *, loose: bool) -> None:
         """Give the first moves their reasons, and then those that they caused, breadth first: the shortest chain wins."""
-        for key, cause in first:
-            self._add(key, cause, Reason(kind=cause.kind, edit=cause.edit), ())
-        waiting = deque(self.found)
+        again = tuple(self.found) if loose and not self._loose else ()
+        self._loose = loose
+        waiting = deque(again)
+        waiting.extend(key for key, cause in first if self._add(key, cause, Reason(kind=cause.kind, edit=cause.edit), ()))
         while waiting:
             parent = waiting.popleft()
             for key, cause in self._followers.get(parent, ()):

@@ -81,6 +81,8 @@ class Teller(Struct, frozen=True, kw_only=True):
 
     def _state(self, name: str, base: Reading, head: Reading) -> State:
         """Return what became of a target's lock; one that is there at both ends has changed until it is seen not to have."""
+        if base.text and base.text == head.text:
+            return "changed" if head.lock is not None else "same"
         if (base.lock is None and base.findings) or (head.lock is None and head.findings):
             return "unreadable"
         if head.lock is None:

@@ -47,10 +47,10 @@ def shown_text(text: str) -> str:
 
 def sectioned(changes: Sequence[Change]) -> Iterator[tuple[str, tuple[Change, ...]]]:
     """Yield each section that has changes, with them."""
-    for kind, title in SECTIONS:
-        found = tuple(change for change in changes if change.kind == kind)
-        if found:
-            yield title, found
+    found: dict[Kind, list[Change]] = {}
+    for change in changes:
+        found.setdefault(change.kind, []).append(change)
+    yield from ((title, tuple(found[kind])) for kind, title in SECTIONS if kind in found)
 
 
 def grouped(changes: Sequence[Change]) -> Iterator[tuple[str, tuple[Change, ...]]]:
@@ -111,7 +111,7 @@ def reason_words(change: Change) -> str:
     """Return why something moved, the number of the edit first."""
     reason = change.reason
     first = f"[{reason.edit}]" if reason.edit is not None else _FIRST[reason.kind]
-    if reason.kind == "unforced" and change.move.kind in {"replaced", "moved"} and not reason.steps:
+    if reason.kind == "unforced" and change.move.level is None and not reason.steps:
         return "nothing in the inputs asks for it"
     words = ", ".join(map(escaped, reason.steps))
     first = f"{first}:" if words and reason.kind in {"window", "unforced"} and reason.edit is None else first

@@ -61,6 +61,14 @@ def test_a_pin_that_cannot_be_read_is_left_out_and_counted() -> None:
     assert len(pins_of(lock)) == len(pins_of(LOCK)) - 1
 
 
+def test_a_root_that_is_no_requirement_is_left_out() -> None:
+    lock, reading = read(TEXT.replace('requirement = "torch==2.5.1"', 'requirement = "| @me"'))
+    assert [finding.code for finding in reading.findings] == ["S408", "S407"]
+    assert [root.requirement for root in lock.roots] == [
+        root.requirement for root in LOCK.roots if root.requirement != "torch==2.5.1"
+    ]
+
+
 def test_a_text_without_any_pin_cannot_be_compared() -> None:
     reading = read_lock("format = 1\n", file=FILE)
     assert reading.lock is None
