@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import selectors
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from stackc.view.metadata import Neutral
 from stackc.view.rules import ViewRules, is_guard
 from stackc.view.server import LoopbackServer
 from stackc.view.session import ViewSession
-from stackc.view.shown import ShownProject
+from stackc.view.shown import ShownProject, ShownRelease
 
 __all__ = ["Conflict", "Progress", "Resolution", "Resolver", "Workshop"]
 
@@ -247,15 +247,21 @@ class Resolver:
         return self._pages.shelf.listed(self._address_of(name), name, above=above)
 
     def known(self, name: NormalizedName, versions: Iterable[Version]) -> dict[Version, Neutral | Finding | None]:
-        """Return what some releases of a project need, or why nobody can tell; nothing of those that are not shown."""
-        shown = self.session.projects[name].releases
+        """Return what some releases of a project need, or why their metadata are of no use.
+
+        Of those that are not shown there is nothing, as of those whose metadata cannot be had now: that is nobody's fault.
+        """
+        shown, failures = self.session.projects[name].releases, self.session.failures
+        before = len(failures)
         awaited = {version for version in versions if version in shown}
         found = {version: shown[version] for version in awaited}
         for version in sorted(found):
             self.session.release(name, version, partial(awaited.discard, version))
         while awaited:
             self._loop.turn(_LONGEST_TURN)
-        return {version: release.neutral or release.problem for version, release in found.items()}
+        unread = failures[before:]
+        del failures[before:]
+        return {version: _of_use(release, unread) for version, release in found.items()}
 
     def _address_of(self, name: NormalizedName) -> str:
         return self._workshop.addresses(self._plan.index_of(name))
@@ -352,6 +358,10 @@ class Resolver:
 
 def _pins(answer: Solved) -> dict[NormalizedName, Version]:
     return {name: version for name, version in answer.pins.items() if not is_guard(name)}
+
+
+def _of_use(release: ShownRelease, unread: Sequence[Finding]) -> Neutral | Finding | None:
+    return release.neutral if release.neutral is not None or release.problem in unread else release.problem
 
 
 def _unavailable(project: ShownProject) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from support.cli import TOOLS, Desk, Outcome, index_of, manifest
 from support.index_server import IndexServer, serving
-from support.universe import Release
+from support.universe import Release, publish
 
 UNIVERSE = {
     **TOOLS,
@@ -98,3 +98,21 @@ def test_locked_versions_that_still_prove_are_judged_by_the_cache_without_asking
     assert len(server.requests) == asked
     elsewhere = desk.run("compile", STACKC_CACHE=str(desk.root / "another"))
     assert (elsewhere.status, elsewhere.stderr) == (0, "")
+
+
+def test_what_offline_nobody_can_read_holds_nothing_back(desk: Desk) -> None:
+    releases = tuple(Release(version=f"1.{number}") for number in range(8))
+    universe = {**TOOLS, "base": releases[:1], "app": (Release(version="0.1"), Release(version="0.2"))}
+    with serving(index_of(universe)) as server:
+        stack = '[components.base]\nversion = ">=1"\n\n[components.app]\nversion = "=={}"\n'
+        for version in ("0.2", "0.1"):
+            desk.write(manifest(server, stack.format(version)))
+            assert desk.run("compile").status == 0
+        publish(server.site, {"base": releases})
+        assert desk.run("check", "--online").status == 0  # which brings the page, and no metadata
+        desk.write(manifest(server, stack.format("0.2")))
+
+        found = desk.run("compile", "--offline")
+
+    assert (found.status, found.stderr) == (0, "")
+    assert found.stdout.startswith("gpu: resolved by uv VERSION, and proved")
