@@ -150,6 +150,43 @@ def compile_command(  # noqa: PLR0913 (one per option)
     click.get_current_context().exit(status)
 
 
+@stackc.command("upgrade", short_help="Move CUDA, torch or Python, with all that belongs to it.")
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@with_manifest
+@click.option("--cuda", metavar="X.Y", help="The CUDA to move to.")
+@click.option("--torch", metavar="X.Y.Z", help="The torch to move to.")
+@click.option("--python", metavar="X.Y", help="The Python to move to.")
+@click.option("--relax", is_flag=True, help="Change ranges, drivers and the like too, where nothing fits otherwise.")
+@click.option("--write", is_flag=True, help="Write the manifest and the locks without being asked.")
+@click.option("--engine", default="uv", show_default=True, metavar="NAME", help="The resolver: uv, or pip-tools.")
+@click.option("--offline", is_flag=True, help="Ask no index: use the cache and the embedded catalog alone.")
+def upgrade_command(  # noqa: PLR0913 (one per option)
+    targets: tuple[str, ...],
+    manifest: Path,
+    *,
+    cuda: str | None,
+    torch: str | None,
+    python: str | None,
+    relax: bool,
+    write: bool,
+    engine: str,
+    offline: bool,
+) -> None:
+    """Move TARGETs (default: all) to another CUDA, torch or Python, and show it as a diff of stack.toml.
+
+    What belongs together moves together, by the matrix's facts: torch with its partners, their index, the base image, what
+    verify lines say, the driver. Other components stay where they fit; exact pins that do not go to the nearest version
+    that does, and what else would have to be given up is told. The edit is compiled and proved before it is shown.
+
+    On a terminal it asks whether to write; elsewhere only --write does. The manifest, comments and order kept, and the
+    locks of all targets are then written together, or not at all.
+    """
+    from stackc.cli.upgrade import Flags, upgrade
+
+    flags = Flags(cuda=cuda, torch=torch, python=python, relax=relax, write=write, offline=offline, engine=engine)
+    click.get_current_context().exit(upgrade(targets, flags, manifest=manifest, environment=os.environ))
+
+
 @stackc.command("check", short_help="Check that the locks are current, proved and unedited.")
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
 @with_manifest

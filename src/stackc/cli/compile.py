@@ -32,7 +32,7 @@ from stackc.rewrite import Rewrite
 if TYPE_CHECKING:
     from stackc.cli.cross_check import CrossCheck
 
-__all__ = ["compile_targets"]
+__all__ = ["bake_changes", "compile_targets"]
 
 
 def compile_targets(  # noqa: PLR0913 (one per option)
@@ -82,7 +82,7 @@ def compile_targets(  # noqa: PLR0913 (one per option)
         )
     if rewrite is not None:
         _tell_moved(rewrite, dry_run=dry_run)
-    bake = _bake_changes(project, dry_run=dry_run)
+    bake = bake_changes(project, dry_run=dry_run)
     if checking is not None:
         checking.tell(compiled)
     if dry_run:
@@ -156,7 +156,7 @@ def _new_bake(project: Project) -> bytes | None:
     return None if path.is_file() and path.read_bytes() == content else content
 
 
-def _bake_changes(project: Project, *, dry_run: bool) -> bool:
+def bake_changes(project: Project, *, dry_run: bool) -> bool:
     """Write the bake file, last, when the locks that it names are there; in a dry run tell of it. Say whether it changes."""
     content = _new_bake(project)
     if content is not None and dry_run:

@@ -16,9 +16,11 @@ from stackc.init.offer import Offer
 from stackc.init.trios import TRIO
 from stackc.init.wanted import Wanted
 
-__all__ = ["Scaffold"]
+__all__ = ["INDEXES", "Scaffold"]
 
-_INDEXES = "https://download.pytorch.org/whl"
+INDEXES = "https://download.pytorch.org/whl"
+"""Where PyTorch's own indexes lie: each in a folder with the label of its builds."""
+
 _NUMPY, _SCIPY = NormalizedName("numpy"), NormalizedName("scipy")
 _ORDERED = (_NUMPY, _SCIPY, *TRIO)
 _UNBOUNDED = {_NUMPY: "<3", _SCIPY: "<2"}
@@ -60,7 +62,7 @@ class Scaffold(Struct, frozen=True, kw_only=True):
         label, cuda = self.offer.label, self.offer.cuda
         builds = "builds without CUDA" if cuda is None else f"builds for CUDA {cuda}"
         yield f"[indexes.{label}] # PyTorch's {builds}; PyPI needs no entry"
-        yield f"url = {_string(f'{_INDEXES}/{label}')}"
+        yield f"url = {_string(f'{INDEXES}/{label}')}"
         yield f"serves = {_strings(TRIO)} # looked up here and nowhere else; all others on PyPI"
 
     def _target(self) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, MutableMapping
 from difflib import ndiff
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from tomlkit import TOMLDocument
     from tomlkit.items import Item, Table
 
-__all__ = ["Edit", "Value", "changed_lines", "edited"]
+__all__ = ["Edit", "Rename", "Value", "changed_lines", "edited", "renamable"]
 
 Value = str | dt.datetime | tuple[str, ...]
 
@@ -28,14 +29,25 @@ class Edit(Struct, frozen=True):
     comment: str | None = None
 
 
-def edited(text: str, edits: Iterable[Edit], *, file: str = "stack.toml") -> str:
+class Rename(Struct, frozen=True):
+    """The key path of a table that is to have another name."""
+
+    path: tuple[str, ...]
+    name: str
+
+
+def edited(text: str, edits: Iterable[Edit | Rename], *, file: str = "stack.toml") -> str:
     """Return a manifest's text with some values set; tables that are missing are made, beside others of their kind.
+
+    Renames come last, so that all other paths are those of the present text.
 
     Raises ManifestError where the text is no TOML, and RuntimeError where anything but the edits would have changed.
     """
     import tomlkit  # only an edit needs it, and it takes a while
 
-    found = tuple(edits)
+    listed = tuple(edits)
+    found = [edit for edit in listed if isinstance(edit, Edit)]
+    renames = [edit for edit in listed if isinstance(edit, Rename)]
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     plain = text.removeprefix(mark)
     crlf = plain.count("\r\n") == plain.count("\n") > 0
@@ -48,12 +60,47 @@ def edited(text: str, edits: Iterable[Edit], *, file: str = "stack.toml") -> str
     for table in fresh:
         table.add(tomlkit.nl())
     made = document.as_string()
-    if fresh and made.endswith("\n\n"):
-        made = made[:-1]
+    for rename in renames:
+        made = _renamed(made, rename)
+        _rename_plain(wanted, rename)
+    if fresh:
+        made = _spaced(made, before=plain)
     if parse(made, file=file) != wanted:
         keys = ", ".join(".".join(edit.path) for edit in found)
         raise RuntimeError(f"an edit of {keys} would change something else in {file}")
     return mark + (made.replace("\n", "\r\n") if crlf else made)
+
+
+def _spaced(made: str, *, before: str) -> str:
+    """Return a text with one empty line between its new tables and what stands around them, and none at its end."""
+    headers = {line for line in made.splitlines() if line.startswith("[")} - set(before.splitlines())
+    for header in headers:
+        made = re.sub(rf"\n{{3,}}(?={re.escape(header)}$)", "\n\n", made, flags=re.MULTILINE)
+    return made[:-1] if made.endswith("\n\n") and not before.endswith("\n\n") else made
+
+
+def renamable(text: str, rename: Rename) -> bool:
+    """Say whether a table stands under a header of its own, where it can be given another name."""
+    return _renamed(text, rename) != text
+
+
+def _renamed(text: str, rename: Rename) -> str:
+    *above, key = rename.path
+    dotted = r"\s*\.\s*".join(re.escape(name) for name in above)
+    spelled = "|".join(re.escape(each) for each in (f'"{key}"', f"'{key}'", key))
+    header = re.compile(rf"^(\s*\[\s*{dotted}\s*\.\s*)(?:{spelled})(?=\s*\])", re.MULTILINE)
+    return header.sub(lambda found: f"{found[1]}{rename.name}", text)
+
+
+def _rename_plain(content: dict[str, object], rename: Rename) -> None:
+    *above, key = rename.path
+    table = content
+    for name in above:
+        inner = table[name]
+        if not isinstance(inner, dict):
+            raise TypeError(f"{name} is no table")
+        table = inner
+    table[rename.name] = table.pop(key)
 
 
 def changed_lines(before: str, after: str) -> list[str]:

@@ -1,0 +1,180 @@
+"""`stackc upgrade`: shows a coupled move as a diff of the manifest, and writes it with the locks where that is wanted."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from difflib import unified_diff
+from functools import partial
+from pathlib import Path
+
+import click
+from msgspec import Struct
+
+from stackc.cli.chosen import chosen_targets
+from stackc.cli.compile import bake_changes
+from stackc.cli.report import safe
+from stackc.cli.summary import changes_between, listed, versions_of
+from stackc.cli.terminal import ProgressLine
+from stackc.cli.workshop import open_workshop
+from stackc.errors import Finding, NoSolutionError, Place, StackcError
+from stackc.files import recover
+from stackc.layout import lock_folder
+from stackc.manifest.model import Manifest
+from stackc.matrix.facts import Facts
+from stackc.project import load_project
+from stackc.resolve import Workshop
+from stackc.rewrite import Rewrite
+from stackc.upgrade.asked import Asked
+from stackc.upgrade.search import Attempt, Found, Search
+
+__all__ = ["Flags", "upgrade"]
+
+
+class Flags(Struct, frozen=True, kw_only=True):
+    """What the command line says."""
+
+    cuda: str | None
+    torch: str | None
+    python: str | None
+    relax: bool
+    write: bool
+    offline: bool
+    engine: str
+
+
+def upgrade(targets: tuple[str, ...], flags: Flags, *, manifest: Path, environment: Mapping[str, str]) -> int:
+    """Try a move, print it as a diff with what it changes in the locks, and write both where that is wanted.
+
+    Returns the exit status. Raises StackcError, with nothing written, where nothing fits.
+    """
+    if flags.cuda is flags.torch is flags.python is None:
+        raise click.UsageError("say what to move: --cuda, --torch or --python.")
+    asked = Asked.read(Facts.load(), cuda=flags.cuda, torch=flags.torch, python=flags.python)
+    today = dt.datetime.now(dt.timezone.utc).date()
+    project, rewrite = load_project(manifest, today=today), Rewrite.read(manifest)
+    names = chosen_targets(project.manifest, targets)
+    recover(project.folder / "locks")
+    line = ProgressLine()
+    with ExitStack() as stack:
+        search = Search(
+            path=manifest,
+            text=rewrite.before,
+            project=project,
+            today=today,
+            workshop=partial(_workshop, stack=stack, flags=flags, environment=environment),
+            progress=line.of,
+        )
+        try:
+            found = search.find(asked, names, relax=flags.relax)
+        finally:
+            line.clear()
+        if found is None:
+            click.echo(f"nothing to do: {', '.join(names)} {'is' if len(names) == 1 else 'are'} at {asked.spelled} already")
+            return 0
+        if isinstance(found, Attempt):
+            raise _refusal(found, asked, manifest, rewrite.before)
+        click.echo("".join(f"{safe(said)}\n" for said in dict.fromkeys(found.attempt.said)), err=True, nl=False)
+        click.echo("".join(f"{row}\n" for row in _told(found, manifest, rewrite.before)), nl=False)
+        if not flags.write and not _confirmed():
+            click.echo("\nnothing was written; `--write` writes the manifest and the locks")
+            return 0
+        Rewrite(path=manifest, before=rewrite.before, after=found.attempt.text).write(found.attempt.compiled)
+        bake_changes(found.project, dry_run=False)
+    written = [safe(str(manifest)), *(f"{lock_folder(each.target)}/" for each in found.attempt.compiled)]
+    click.echo("\n" + "".join(f"wrote {name}\n" for name in written), nl=False)
+    return 0
+
+
+def _workshop(manifest: Manifest, *, stack: ExitStack, flags: Flags, environment: Mapping[str, str]) -> Workshop:
+    opened = open_workshop(manifest, engine=flags.engine, offline=flags.offline, environment=environment)
+    return stack.enter_context(opened)
+
+
+def _confirmed() -> bool:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    return click.confirm("\nWrite the manifest and the locks?", default=False)
+
+
+def _told(found: Found, manifest: Path, before: str) -> Iterator[str]:
+    """Yield the diff, what else had to change, and what moves in each lock."""
+    attempt = found.attempt
+    yield from _diff(manifest, before, attempt.text)
+    notes = [*_passed_over(attempt), *attempt.notes, *(f"gives way: {each.told}" for each in attempt.given if each.pinned)]
+    notes += [f"given up: {each.told}" for each in attempt.given_up]
+    notes += [f"look at this comment: {line}" for line in _stale(before, attempt)]
+    if notes:
+        yield ""
+        yield from (safe(note) for note in notes)
+    for compiled in attempt.compiled:
+        changes = changes_between(versions_of(compiled.previous), versions_of(compiled.lock))
+        yield ""
+        number = f"{len(changes)} version{'' if len(changes) == 1 else 's'}" if changes else "no version"
+        yield f"{compiled.target}: proved ({len(compiled.lock.packages)} packages); changed against the previous lock: {number}"
+        yield from listed(changes)
+
+
+def _diff(manifest: Path, before: str, after: str) -> Iterator[str]:
+    name = manifest.as_posix()
+    rows = unified_diff(before.splitlines(), after.splitlines(), f"a/{name}", f"b/{name}", lineterm="")
+    yield from (safe(row) for row in rows)
+
+
+def _stale(before: str, attempt: Attempt) -> Iterator[str]:
+    """Yield the lines whose comment still says a version that moved on that line or elsewhere."""
+    old, new = set(before.splitlines()), attempt.text.splitlines()
+    gone = {word for line in old - set(new) for word in _versions(line.partition("#")[0])}
+    come = {word for line in set(new) - old for word in _versions(line.partition("#")[0])}
+    for number, line in enumerate(new, start=1):
+        _, mark, comment = line.partition("#")
+        if mark and gone - come and (gone - come) & set(_versions(comment)):
+            yield f"line {number}: #{comment}"
+
+
+def _versions(text: str) -> list[str]:
+    return re.findall(r"\d+\.\d+(?:\.\d+)*", text)
+
+
+def _passed_over(attempt: Attempt) -> list[str]:
+    return [f"torch {other.move.torch} was passed over: {_reason(other)}" for other in attempt.others]
+
+
+def _reason(attempt: Attempt) -> str:
+    if attempt.error is None:
+        return "more would have to be given up"
+    return attempt.error.findings[0].message
+
+
+def _refusal(attempt: Attempt, asked: Asked, manifest: Path, before: str) -> StackcError:
+    """Return the error that says why no move fits, and what would have to be given up for one."""
+    if attempt.error is not None:
+        return type(attempt.error)([*attempt.error.findings, _no_way(attempt, asked, manifest)])
+    changed = (f"given up: {each.told}" for each in attempt.given_up)
+    return NoSolutionError(
+        Finding(
+            code="S344",
+            message=f"{asked.spelled} fits only if more is given up",
+            places=(Place(file=str(manifest)),),
+            notes=(*changed, *_diff(manifest, before, attempt.text)),
+            hint="`--relax` takes these changes too; or change what stands there by hand, and run the command again",
+        )
+    )
+
+
+def _no_way(attempt: Attempt, asked: Asked, manifest: Path) -> Finding:
+    torch = f" with torch {attempt.move.torch}" if attempt.move.torch not in {None, asked.torch} else ""
+    return Finding(
+        code="S345",
+        message=f"no way to {asked.spelled}{torch} was found, and nothing was written",
+        places=(Place(file=str(manifest)),),
+        notes=(
+            *(f"changed so far: {each.told}" for each in attempt.given),
+            *_passed_over(attempt),
+            *dict.fromkeys(said.partition(": ")[2] for said in attempt.said if "it compiles, but" not in said),
+        ),
+        hint="settle what stands above, or ask for another version",
+    )
