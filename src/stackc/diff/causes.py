@@ -110,15 +110,21 @@ class Case(Struct, frozen=True, kw_only=True):
             yield Direct(kind="edit", step=f"the matrix's partner is {new.name} {new.version}", parent=torch, exact=True)
 
     def _by_rule(self, rule: str, specifiers: str, new: Package) -> Iterator[Direct]:
-        asked = f"rule {rule} requires {new.name}{asked_for(specifiers)}"
+        wanted = asked_for(specifiers)
+        step = f"rule {rule} requires {new.name}{wanted}"
+        parents, edits = self._set_off(rule, new)
+        yield from (Direct(kind="rule", step=step, parent=key, needs=wanted) for key in parents)
+        yield from (Direct(kind="rule", step=step, edit=number, needs=wanted) for number in edits)
+        if not parents and not edits:
+            moved = self.before.inputs.matrix != self.after.inputs.matrix
+            yield Direct(kind="rule", step=f"{step}, new or changed" if moved else step, needs=wanted)
+
+    def _set_off(self, rule: str, package: Package) -> tuple[list[Key], list[int]]:
+        """Return what can have made a rule act otherwise: moves of those that it speaks of, edits of target and rules."""
         names = self.rules.get(rule, frozenset())
-        parents = [key for key in self.moves if key[0] == "package" and key[1] in names and key[1] != new.name]
-        yield from (Direct(kind="rule", step=asked, parent=key, needs=asked_for(specifiers)) for key in sorted(parents))
-        virtual = {_VIRTUAL.get(name, name) for name in names}
-        for number in self._edits_of_target(virtual):
-            yield Direct(kind="rule", step=asked, edit=number, needs=asked_for(specifiers))
-        if not parents:
-            yield Direct(kind="rule", step=asked, needs=asked_for(specifiers))
+        parents = sorted(key for key in self.moves if key[0] == "package" and key[1] in names and key[1] != package.name)
+        virtual = {"base" if name.startswith("base-") else _VIRTUAL.get(name, name) for name in names}
+        return parents, [*self._edits_of_target(virtual), *self._edits_under("matrix")]
 
     def _outgrown(self, old: Package) -> Iterator[Direct]:
         """Yield each requirement of the old release that the new pins do not meet, so that it had to go."""
@@ -180,11 +186,11 @@ class Case(Struct, frozen=True, kw_only=True):
 
     def _rule_lifted(self, source: str, asked: str, new: Package) -> Iterator[Direct]:
         """Yield by what a rule no longer bounds a pin: the moves of those that it speaks of, else the rule itself."""
-        names = self.rules.get(source.removeprefix(_RULE), frozenset())
-        parents = [key for key in self.moves if key[0] == "package" and key[1] in names and key[1] != new.name]
+        parents, edits = self._set_off(source.removeprefix(_RULE), new)
         step, short = f"{source} no longer requires {new.name}{asked}", f"{source} no longer requires {asked}"
-        yield from (Direct(kind="rule", step=step, short=short, parent=key, loose=True) for key in sorted(parents))
-        if not parents:
+        yield from (Direct(kind="rule", step=step, short=short, parent=key, loose=True) for key in parents)
+        yield from (Direct(kind="rule", step=step, short=short, edit=number, loose=True) for number in edits)
+        if not parents and not edits:
             yield Direct(kind="rule", step=step, short=short, loose=True)
 
     def _required(self, package: Package, verb: str) -> Iterator[Direct]:

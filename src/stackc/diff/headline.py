@@ -89,10 +89,11 @@ def _delta(old: Size, new: Size) -> str:
 
 
 def _lost(lost: Lost) -> str:
-    where = f"from {lost.first} on, {lost.count} of {lost.total} files"
+    where = f"from {lost.first} on, {lost.count} of {lost.total} file{'' if lost.total == 1 else 's'}"
     where = f"for all {lost.total} files, since {lost.why} moved" if lost.why else where
     comment = ", by a comment in the first" if lost.comment else ""
-    again = f"{'at least ' if lost.size.unknown else ''}{spelled_size(lost.size.known)} to install again"
+    least = f"{'at least ' if lost.size.unknown else ''}{spelled_size(lost.size.known)} to install again"
+    again = least if lost.size.known else "sizes are not known"
     return f"lost {where}{comment}: {again}"
 
 
