@@ -31,6 +31,7 @@ __all__ = [
     "UpstreamError",
     "UsageError",
     "joined",
+    "told_once",
 ]
 
 EXIT_BUG = 5
@@ -168,7 +169,15 @@ class BugError(StackcError):
 def joined(errors: Sequence[StackcError]) -> StackcError:
     """Return one error with all findings of several, each told once: of the kind whose exit status is the highest."""
     gravest = max(errors, key=lambda error: error.exit_status)
-    return type(gravest)(dict.fromkeys(finding for error in errors for finding in error.findings))
+    return type(gravest)(told_once(finding for error in errors for finding in error.findings))
+
+
+def told_once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings that differ in their places alone, such as those of several targets, as one each with all places."""
+    places: dict[Finding, list[Place]] = {}
+    for finding in findings:
+        places.setdefault(replace(finding, places=()), []).extend(finding.places)
+    return tuple(replace(finding, places=tuple(dict.fromkeys(found))) for finding, found in places.items())
 
 
 _MOST_ALIKE = 5

@@ -187,8 +187,8 @@ def _finding(
         told += f"{max(each.version for each in held)}, the newest that `{spelled(_range(component))}` admits"
     return Finding(
         code="S370",
-        message=f"{told} (target `{scene.lock.target.name}`)",
-        places=tuple(dict.fromkeys((own, *_places(by), *_place_of_cutoff(vanished, scene)))),
+        message=told,
+        places=tuple(dict.fromkeys((own, *_place_of_target(scene), *_places(by), *_place_of_cutoff(vanished, scene)))),
         notes=(*_notes(name, by), *_gap_note(name, vanished, policy)),
         hint=f"change what holds it back, or end the range of `{name}` where it landed, which says that it is meant",
         severity="error" if policy.fall_back == "error" else "warning",
@@ -217,6 +217,12 @@ _UNKNOWN = Obstacle("nothing keeps it out alone; `stackc explain NAME==VERSION` 
 
 def _places(by: Mapping[Obstacle, Sequence[Version]]) -> Iterator[Place]:
     yield from (obstacle.place for obstacle in list(by)[:_SHOWN] if obstacle.place is not None)
+
+
+def _place_of_target(scene: Scene) -> Iterator[Place]:
+    """Yield where the target stands, if there are others."""
+    if sum(path[0] == "targets" and len(path) == 2 for path in scene.places.lines if path) > 1:
+        yield scene.places.at("targets", scene.lock.target.name)
 
 
 def _place_of_cutoff(vanished: _Vanished, scene: Scene) -> Iterator[Place]:

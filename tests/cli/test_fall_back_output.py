@@ -27,20 +27,19 @@ COMPONENTS = "".join(f'[components.{name}]\nversion = ">=0.1"\n\n' for name in (
 POLICY = "\n[policy]\nexclude-newer = 2024-03-01T00:00:00Z\n"
 HINT = "\n\nhint: change what holds it back, or end the range of `{}` where it landed, which says that it is meant\n\n"
 FELL = (
-    "{kind}[S370]: `base` is locked at 1.2, 5 minor releases below 1.7, the newest that `>=0.1` admits (target `gpu`)\n"
+    "{kind}[S370]: `base` is locked at 1.2, 5 minor releases below 1.7, the newest that `>=0.1` admits\n"
     ' --> stack.toml:16: components.base.version = ">=0.1"\n'
     ' --> stack.toml:13: components.app.version = ">=0.1"\n'
     "base 1.3 to 1.7: middle 3.0 (needed by app) requires base<1.3" + HINT.format("base"),
-    "{kind}[S370]: `py` is locked at 2.0, 5 minor releases below 2.5, the newest that `>=0.1` admits (target `gpu`)\n"
+    "{kind}[S370]: `py` is locked at 2.0, 5 minor releases below 2.5, the newest that `>=0.1` admits\n"
     ' --> stack.toml:19: components.py.version = ">=0.1"\n'
     ' --> stack.toml:8: targets.gpu.python = "3.11"\n'
     "py 2.1 to 2.5: it needs Python >=3.12" + HINT.format("py"),
-    "{kind}[S370]: `own` is locked at 3.0, 5 minor releases below 3.5, the newest that `>=0.1` admits (target `gpu`)\n"
+    "{kind}[S370]: `own` is locked at 3.0, 5 minor releases below 3.5, the newest that `>=0.1` admits\n"
     ' --> stack.toml:22: components.own.version = ">=0.1"\n'
     ' --> stack.toml:13: components.app.version = ">=0.1"\n'
     "own 3.1 to 3.5: it requires base>=1.5, and middle 3.0 (needed by app) requires base<1.3" + HINT.format("own"),
-    "{kind}[S370]: `torch` is locked at 1.13.1, at least 8 minor releases below 2.8.0, which its index lists now "
-    "(target `gpu`)\n"
+    "{kind}[S370]: `torch` is locked at 1.13.1, at least 8 minor releases below 2.8.0, which its index lists now\n"
     ' --> stack.toml:25: components.torch.version = ">=0.1"\n'
     " --> stack.toml:29: policy.exclude-newer = 2024-03-01T00:00:00Z\n"
     "torch 1.13.1 to 2.8.0: the index lists nothing between them, and 2.8.0 was uploaded after the cut-off of 2024-03-01: it "

@@ -23,7 +23,7 @@ PLACES = Places(file="stack.toml", lines={}, sources={})
 NEW_PYTHON = Misfit("it needs Python >=3.11", "python")
 CUTOFF = dt.datetime(2024, 1, 1, tzinfo=dt.timezone.utc)
 LINES = "1.27 1.28 1.29 1.30"
-FELL = "`numpy` is locked at 1.26.4, 4 minor releases below 1.30, the newest that `>=1.26` admits (target `gpu`)"
+FELL = "`numpy` is locked at 1.26.4, 4 minor releases below 1.30, the newest that `>=1.26` admits"
 HINT = "change what holds it back, or end the range of `numpy` where it landed, which says that it is meant"
 
 
@@ -183,7 +183,7 @@ def test_the_lines_that_an_index_of_newest_files_must_have_had_count() -> None:
         "numpy 1.27 to 2.8: the index lists nothing between them, and 2.8 was uploaded after the cut-off of 2024-01-01: it "
         "keeps only its newest files",
         places=[at("policy", "exclude-newer")],
-        message="`numpy` is locked at 1.26.4, at least 9 minor releases below 2.8, which its index lists now (target `gpu`)",
+        message="`numpy` is locked at 1.26.4, at least 9 minor releases below 2.8, which its index lists now",
     )
     assert told(there[1:], asked=">=1.26,<2", policy=Policy(exclude_newer=CUTOFF)) is None
 

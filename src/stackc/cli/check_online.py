@@ -8,7 +8,7 @@ from stackc.check import beside
 from stackc.cli.terminal import TerminalProgress
 from stackc.cli.workshop import open_workshop
 from stackc.compile import plan_target
-from stackc.errors import Finding, LockError, StackcError
+from stackc.errors import Finding, LockError, StackcError, told_once
 from stackc.landing import fallen_before
 from stackc.layout import lock_folder
 from stackc.lock.model import Lock
@@ -42,7 +42,7 @@ def check_online(names: Sequence[str], project: Project, *, environment: Mapping
             settings=workshop.settings,
             progress=lambda came, waiting: progress.counts(pages=came, releases=0, waiting=waiting),
         )
-        fallen = [finding for lock in locks for finding in _fallen(lock, project, workshop)]
+        fallen = told_once(finding for lock in locks for finding in _fallen(lock, project, workshop))
     progress.clear()
     unasked = [each for each in known if isinstance(answers[subject_of(each)], NotAsked)]
     found = (*(beside(project, each) for each in findings_of(known, answers, project.manifest)), *fallen)

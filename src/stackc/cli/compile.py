@@ -21,7 +21,7 @@ from stackc.cli.upgraded import Wish, read_moment, read_upgrade
 from stackc.cli.workshop import open_workshop
 from stackc.compile import Options, Upgrade
 from stackc.compile import compile_targets as compile_all
-from stackc.errors import Finding, NoSolutionError, UsageError
+from stackc.errors import Finding, NoSolutionError, UsageError, told_once
 from stackc.files import recover, write_file
 from stackc.layout import BAKE, lock_folder, read_outputs
 from stackc.manifest.edit import Edit, changed_lines, edited
@@ -74,7 +74,7 @@ def compile_targets(  # noqa: PLR0913 (one per option)
             raise (error if checking is None else checking.explain(names, error)) from None
         finally:
             line.clear()
-        _warn(dict.fromkeys(warning for each in compiled for warning in each.warnings), environment)
+        _warn(told_once(warning for each in compiled for warning in each.warnings), environment)
         if rewrite is not None and not dry_run:
             rewrite.write(compiled)
         click.echo(
