@@ -14,6 +14,7 @@ from stackc.cli.report import safe
 from stackc.cli.summary import changes_between, listed, versions_of
 from stackc.errors import CheckError, Finding, StackcError, UsageError
 from stackc.files import recover, scratch_folder, scratch_parent, write_file
+from stackc.history.changeset import apply_together, is_generated, journal_of, undo_killed
 from stackc.history.merging import (
     Locks,
     MergedFiles,
@@ -25,7 +26,6 @@ from stackc.history.merging import (
     with_manifest,
 )
 from stackc.history.repository import Repository, find_repository, working_tree
-from stackc.history.restore import is_generated, restore
 from stackc.history.snapshot import Snapshot, read_folder
 from stackc.history.stages import Stages, continuation, mark_merged, read_stages
 from stackc.history.unpacked import of_the_project, open_snapshot
@@ -68,7 +68,7 @@ def finish_merge(manifest: Path, *, environment: Mapping[str, str]) -> None:
         _keep_manifest(desk, outcome)
         raise CheckError(_beside(desk, outcome.findings))
     recover(desk.home / "locks")
-    restore(desk.home, outcome.files.beside(desk.present))
+    apply_together(desk.home, outcome.files.beside(desk.present).contents, journal=journal_of(desk.repository))
     left = mark_merged(desk.repository, outcome.files.names)
     for line in (*_told(outcome), *_next(desk.repository, left)):
         click.echo(line)
@@ -78,6 +78,8 @@ def _desk(manifest: Path, environment: Mapping[str, str]) -> _Desk:
     home = manifest.parent
     repository = find_repository(home, environment=environment)
     working_tree(repository)
+    if undo_killed(home, journal=journal_of(repository)):
+        click.echo("an earlier run was killed while it wrote: what was there before it is back", err=True)
     present = of_the_project(read_folder(home, manifest=manifest.name, with_installed=True), home=home)
     inputs = (name for name in present.files if not is_generated(name))
     stages = read_stages(repository, tuple(dict.fromkeys((manifest.name, "locks", *inputs))))

@@ -103,6 +103,8 @@ def _of_log(repository: Repository, path: str, blobs: tuple[str, str, str]) -> I
 
 
 def _commit(repository: Repository, name: str) -> str | None:
+    if name.startswith("-"):
+        return None  # a word of a rebase's list that is an option, not a commit
     answer = repository.git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
     return answer.text if answer.status == 0 else None
 

@@ -17,10 +17,11 @@ from msgspec.structs import replace
 
 from stackc.compile import plan_target
 from stackc.errors import Finding, LockError, ManifestError, Place, StackcError
+from stackc.history.changeset import is_generated
 from stackc.history.manifest_merge import Merged, merge_manifest
 from stackc.history.pins_union import other_files, union_of
 from stackc.history.repository import Repository
-from stackc.history.restore import Restoration, is_generated
+from stackc.history.restore import Restoration
 from stackc.history.snapshot import Snapshot
 from stackc.history.stages import BASE, OURS, THEIRS, Stages, merge_lines
 from stackc.layout import BAKE, LOCK, lock_folder

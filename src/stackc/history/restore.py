@@ -1,29 +1,27 @@
 """Bringing a project back to what it was at a revision: the manifest, its rule packs, the templates and what was compiled.
 
-What comes back was checked and proved before anything is written, and either all of it comes or none: whatever ends the run
-after the first file was written is answered by writing back what was there.
+What comes back was checked and proved before anything is written, and either all of it comes or none.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from msgspec import Struct
 
 from stackc.check import check_target
-from stackc.errors import CheckError, Finding, LockError, Place
-from stackc.files import replace_tree, write_file
+from stackc.errors import CheckError, Finding, Place
 from stackc.history.repository import Repository, working_tree
 from stackc.history.snapshot import Snapshot, read_folder
 from stackc.history.unpacked import called_as, of_the_project
-from stackc.layout import BAKE, LOCK, generated, lock_folder
+from stackc.layout import LOCK, lock_folder
 from stackc.lock.model import Lock
 from stackc.lock.stored import load_known_lock
 from stackc.project import Project
 
-__all__ = ["Restoration", "is_generated", "plan_restoration", "proved_locks", "require_committed", "restore"]
+__all__ = ["Restoration", "plan_restoration", "proved_locks", "require_committed"]
 
 _LOCKS = "locks/"
 _INPUTS_MOVED = "S521"
@@ -34,6 +32,11 @@ class Restoration(Struct, frozen=True, kw_only=True):
 
     written: Mapping[str, bytes]
     removed: tuple[str, ...]
+
+    @property
+    def contents(self) -> Mapping[str, bytes | None]:
+        """Return what each file that changes is to hold, None for one that is to go."""
+        return {**self.written, **dict.fromkeys(self.removed)}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -80,65 +83,6 @@ def require_committed(repository: Repository, restoration: Restoration) -> None:
         raise CheckError(_uncommitted(repository, said))
 
 
-def restore(folder: Path, restoration: Restoration) -> None:
-    """Write and remove the files of a restoration in a project's folder, all or none. Raises LockError."""
-    _require_no_links(folder, restoration)
-    outside = {name: _bytes(folder / name) for name in restoration.names if not is_generated(name)}
-    inside = _generated_files(folder)
-    try:
-        for name in outside:
-            _put(folder / name, restoration.written.get(name))
-        _swap(folder, _with(inside, restoration))
-    except BaseException:
-        _swap(folder, inside)
-        for name, content in outside.items():
-            _put(folder / name, content)
-        raise
-
-
-def _generated_files(folder: Path) -> dict[str, bytes]:
-    """Return what was compiled, by name relative to locks/."""
-    files = read_folder(folder).files
-    return {name.removeprefix(_LOCKS): body for name, body in files.items() if is_generated(name)}
-
-
-def _with(inside: Mapping[str, bytes], restoration: Restoration) -> dict[str, bytes]:
-    """Return what is to be in locks/."""
-    written = {name.removeprefix(_LOCKS): body for name, body in restoration.written.items() if is_generated(name)}
-    removed = {name.removeprefix(_LOCKS) for name in restoration.removed}
-    return {name: body for name, body in {**inside, **written}.items() if name not in removed}
-
-
-def _swap(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Exchange all that is generated below locks/ in one step."""
-    replace_tree(folder / _LOCKS, files, ours=lambda name: is_generated(f"{_LOCKS}{name}"))
-
-
-def _put(path: Path, content: bytes | None) -> None:
-    if content is not None:
-        write_file(path, content)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _bytes(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
-
-
-def is_generated(name: str) -> bool:
-    """Say whether a name, seen from the project's folder, is that of a file that compiling writes."""
-    target, _, file = name.removeprefix(_LOCKS).partition("/")
-    return name == BAKE or (name.startswith(_LOCKS) and generated(file) and not target.startswith("."))
-
-
-def _require_no_links(folder: Path, restoration: Restoration) -> None:
-    """Raise LockError where a link would lead a file out of the project."""
-    places = {folder / part for name in restoration.names for part in (PurePosixPath(name), *PurePosixPath(name).parents)}
-    links = sorted(place for place in places - {folder} if place.is_symlink())
-    if links:
-        raise LockError(_link(place) for place in links)
-
-
 _SHOWN = 10
 
 
@@ -178,15 +122,6 @@ def _moved_on(snapshot: Snapshot) -> Finding:
         message=f"stackc's own rules, facts or templates are others than when `{_revision(snapshot)}` was compiled",
         hint="the locks prove by those of today; `stackc compile` renders them anew, and moves no version that still fits",
         severity="warning",
-    )
-
-
-def _link(place: Path) -> Finding:
-    return Finding(
-        code="S472",
-        message=f"`{place}` is a link, and what is brought back would be written to where it leads",
-        places=(Place(file=str(place)),),
-        hint="replace the link by what belongs there, then run the command again",
     )
 
 

@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from stackc.errors import CheckError, Finding, Place
+from stackc.history.changeset import is_generated
 from stackc.history.commits import Commits
 from stackc.history.manifest_merge import merge_manifest
 from stackc.history.merging import Locks, merge_target
 from stackc.history.repository import Repository
-from stackc.history.restore import is_generated
 from stackc.history.snapshot import Snapshot, read_snapshot
 from stackc.history.stages import merge_lines
 from stackc.history.unpacked import of_the_project, open_snapshot
