@@ -35,8 +35,9 @@ format: $(VENV)/.developed ## Format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(VENV)/.developed ## Print the speed beside uv's; records the index pages first, which needs the network
+bench: $(VENV)/.developed ## Print the speed beside uv's, and how it grows; records the index pages first, which needs the network
 	$(BIN)/python bench/bench.py
+	$(BIN)/python bench/growth.py
 
 bench-guard: $(VENV)/.developed ## Print how long `stackc guard` takes for one file, and for a thousand
 	$(BIN)/python bench/guard.py

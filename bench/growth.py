@@ -39,8 +39,9 @@ MOST_FOR_PIP = 200
 """Beyond so many projects a run of pip-compile alone takes minutes, and says nothing new."""
 
 
-def manifest_of(number: int, *, index: str, torch: str, edited: bool = False) -> str:
+def manifest_of(number: int, *, index: str | None = None, torch: str = TORCH, edited: bool = False) -> str:
     """Return the example stack's manifest for so many targets, of two builds of torch and three Pythons."""
+    default = f'[indexes.pypi]\nurl = "{index}"\n\n' if index is not None else ""
     text = (ROOT / "stack.toml").read_text(encoding="utf-8").replace(TORCH, torch)
     head, _, rest = text.partition("[targets.gpu]")
     _, _, components = rest.partition("[components.numpy]")
@@ -48,7 +49,7 @@ def manifest_of(number: int, *, index: str, torch: str, edited: bool = False) ->
         components = components.replace(*EDIT)
     targets = "\n".join(list(_targets())[:number])
     body = f"{targets}\n[components.numpy]{components}".replace("[image]", '[image]\npython-from = "uv"')
-    return f'{head}[indexes.pypi]\nurl = "{index}"\n\n{body}'.replace('"gpu"', '"gpu310"', 1)
+    return f"{head}{default}{body}".replace('"gpu"', '"gpu310"', 1)
 
 
 def _targets() -> Iterator[str]:

@@ -50,7 +50,7 @@ from stackc.upstream.cache import Cache
 from stackc.upstream.pip_config import default_index_url
 from stackc.upstream.remote_zip import RemoteZipError, read_metadata
 from stackc.upstream.simple import FileRow, PageError, decode_page
-from stackc.view.curate import Curation
+from stackc.view.curate import Curation, Curations
 from stackc.view.metadata import headers_of
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -244,11 +244,12 @@ def record_full(folder: Path, manifest: Path, command: Sequence[str], live: Live
         done = subprocess.run(list(command), env={**os.environ, "INDEX_URL": server.url}, check=False)
         if done.returncode != 0:
             return done.returncode
-    curation = curation_of(manifest)
+    curations = Curations(curations_of(manifest))
     names = {name for asked in server.files.values() for name in asked}
     with ThreadPoolExecutor(8) as pool:
         for project in sorted(name for name, asked in server.files.items() if len(asked) > _SEVERAL):
-            rows = [candidate.file for candidate in curation.curate(project, live.page(project).values())]
+            usable = curations.curate(project, live.page(project).values()).values()
+            rows = list({each.file.filename: each.file for candidates in usable for each in candidates}.values())
             bodies = pool.map(live.metadata_of, rows)
             names |= {row.filename for row, body in zip(rows, bodies, strict=True) if body is not None}
     files: dict[str, bytes] = {}
@@ -278,7 +279,7 @@ def record_trimmed(folder: Path, manifest: Path, live: LiveIndex) -> int:
         )
     if done.returncode != 0:
         return done.returncode
-    trimmer = _Trimmer(curation_of(manifest), live)
+    trimmer = _Trimmer(curations_of(manifest)[0], live)
     with ThreadPoolExecutor(8) as pool:
         kept = pool.map(lambda name: trimmer.trimmed(name, server.files.get(name, set())), sorted(server.projects))
         files = {f"{name}.json": body for name, body in zip(sorted(server.projects), kept, strict=True)}
@@ -286,11 +287,12 @@ def record_trimmed(folder: Path, manifest: Path, live: LiveIndex) -> int:
     return 0
 
 
-def curation_of(manifest: Path) -> Curation:
-    """Return what a manifest's default target can use."""
-    stack = load(manifest)
-    target = resolve_target(stack.targets[stack.default_target], facts=Facts.load(), places=stack.places)
-    return Curation(target, exclude_newer=stack.policy.exclude_newer, sdists=stack.policy.sdists)
+def curations_of(manifest: Path) -> list[Curation]:
+    """Return what each of a manifest's targets can use, the default target first."""
+    stack, facts = load(manifest), Facts.load()
+    names = sorted(stack.targets, key=lambda name: name != stack.default_target)
+    targets = [resolve_target(stack.targets[name], facts=facts, places=stack.places) for name in names]
+    return [Curation(target, exclude_newer=stack.policy.exclude_newer, sdists=stack.policy.sdists) for target in targets]
 
 
 class _Trimmer:
