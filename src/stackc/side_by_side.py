@@ -28,7 +28,7 @@ def resolve_all(
     """
     client.loop.do_idly(meanwhile)
     for leader in resolvers[:1]:
-        leader.session.followers = tuple(resolver.session for resolver in resolvers[1:])
+        leader.session.lead([resolver.session for resolver in resolvers[1:]])
     waiting, running = deque(resolvers), list[Resolver]()
     outcomes: dict[Resolver, Outcome] = {}
     try:

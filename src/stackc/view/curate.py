@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Literal
 
 import msgspec
@@ -173,9 +173,9 @@ class Curation:
 
     def fit(self, tail: str) -> _Fit | None:
         """Return how well a wheel fits by what follows name and version in its file name; None if it does not fit."""
-        parsed = split_wheel(f"n-0-{tail}")
-        rank = self._tag_rank(parsed[3]) if parsed is not None else None
-        return (rank, parsed[2]) if parsed is not None and rank is not None else None
+        parsed = _split_tail(tail)
+        rank = self._tag_rank(parsed[1]) if parsed is not None else None
+        return (rank, parsed[0]) if parsed is not None and rank is not None else None
 
     def fit_of_sdist(self, project: NormalizedName) -> _Fit | None:
         """Return how well an sdist of a project fits: worse than any wheel, and not at all unless the policy names it."""
@@ -191,11 +191,8 @@ class Curation:
         return self._rank_of[tags]
 
     def _rank_expanded(self, tags: str) -> int | None:
-        try:
-            ranks = [rank for tag in parse_tag(tags) if (rank := self._ranks.get(str(tag))) is not None]
-        except (InvalidTag, ValueError):
-            return None
-        return min(ranks, default=None)
+        ranks = self._ranks
+        return min((ranks[tag] for tag in _expanded(tags) if tag in ranks), default=None)
 
     def admits(self, file: FileRow) -> bool:
         """Say whether a file is for the target's Python, and old enough."""
@@ -244,6 +241,22 @@ class Curation:
 
 
 _NO_WHEEL = "it has no wheel, and `[policy] sdists` does not name the project"
+
+
+@cache
+def _split_tail(tail: str) -> tuple[Build, str] | None:
+    """Return build tag and compressed tags of a wheel by what follows name and version in its file name."""
+    parsed = split_wheel(f"n-0-{tail}")
+    return (parsed[2], parsed[3]) if parsed is not None else None
+
+
+@cache
+def _expanded(tags: str) -> tuple[str, ...]:
+    """Return each of the tags that compressed tags stand for; none where they cannot be read."""
+    try:
+        return tuple(str(tag) for tag in parse_tag(tags))
+    except (InvalidTag, ValueError):
+        return ()
 
 
 class Curations:

@@ -59,7 +59,6 @@ class ViewSession:
         self.withheld = False
         self.pages_known = 0
         self.releases_known = 0
-        self.followers: tuple[ViewSession, ...] = ()
         self._pages = pages
         self._metadata = metadata
         self._addresses = addresses
@@ -73,6 +72,14 @@ class ViewSession:
         self._crawling = False
         self._awake = False
         self._misses = 0
+        self._followers: tuple[ViewSession, ...] = ()
+        self._led = False
+
+    def lead(self, followers: Sequence[ViewSession]) -> None:
+        """Have other sessions look at what this one fetches ahead."""
+        self._followers = tuple(followers)
+        for follower in followers:
+            follower._led = True  # noqa: SLF001 (another of this class)
 
     def start(self) -> None:
         """Ask for all that is surely needed; from the first answer that the cache does not have, fetch ahead."""
@@ -133,7 +140,7 @@ class ViewSession:
             release.waiting.append(done)
         else:
             release.waiting = [done]
-            if self._fetch_metadata(project, release) and not ahead:
+            if self._fetch_metadata(project, release) and not ahead and not self._led:
                 self._miss()
 
     def look_at(self, name: NormalizedName, version: Version | None = None) -> None:
@@ -206,6 +213,9 @@ class ViewSession:
     def _miss(self) -> None:
         """Count an answer that an index has to give; after a handful, or if the cache had nothing at all, crawl.
 
+        Where another session leads, metadata do not count: a few wheels are this target's own. A page that the other did not
+        want does.
+
         While the cache answers nearly everything, guessing would only keep the engine waiting for the processor. An index that
         tells no moments of upload is asked again for each of its few pages.
         """
@@ -243,12 +253,12 @@ class ViewSession:
             if crawl.wanted_pages:
                 wanted = crawl.wanted_pages.popleft()
                 self.project(wanted)
-                for follower in self.followers:
+                for follower in self._followers:
                     follower.look_at(wanted)
             elif crawl.wanted_releases:
                 name, version = crawl.wanted_releases.popleft()
                 self.look_at(name, version)
-                for follower in self.followers:
+                for follower in self._followers:
                     follower.look_at(name, version)
         self._crawling = False
         if crawl.wanted_pages or crawl.wanted_releases:
