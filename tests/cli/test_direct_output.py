@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -198,16 +199,31 @@ error[S305]: `base==1.0` does not go together with the rest of target `gpu`
  --> stack.toml:17: components.flash-attn.url = "http://127.0.0.1:PORT/rel/{QUOTED}"
 flash-attn 2.7.4.post1 requires base>=1.1
 
-hint: no version of it fits the target: leave it out, or see to what it requires
+hint: its file does not fit: name another one, or leave the component out
 
 error[S305]: `base==1.0` does not go together with the rest of target `gpu`
  --> stack.toml:22: components.mylib.path = "wheels/{LOCAL}"
 mylib 1.0 requires flash-attn>=2; flash-attn 2.7.4.post1 requires base>=1.1
 
-hint: no version of it fits the target: leave it out, or see to what it requires
+hint: its file does not fit: name another one, or leave the component out
 """,
         "",
     )
+
+
+def test_a_component_that_leaves_its_index_for_a_file_is_told_of(tmp_path: Path) -> None:
+    with serving(site_of({**UNIVERSE, "flash-attn": (Release(version="2.7.4.post1"),)})) as server:
+        desk = Desk(tmp_path)
+        desk.write(manifest(server, '[components.flash-attn]\nversion = ">=2"\norder = 2\n'))
+        assert desk.run("compile").status == 0
+        shutil.copytree(desk.project, tmp_path / "before")
+        write(desk, server)
+        assert desk.run("compile").status == 0
+        outcome = desk.run("diff", "../before", ".")
+    assert outcome.status == 0
+    assert "      index pypi → url in stack.toml\n" in outcome.stdout
+    told = "`flash-attn` comes from the url in stack.toml now, no longer from `pypi`"
+    assert told in outcome.stdout.replace("\n  ", " ")
 
 
 def test_explain_says_where_the_file_comes_from(desk: Desk) -> None:

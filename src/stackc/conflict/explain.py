@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 
 from msgspec.structs import replace
@@ -300,7 +300,7 @@ class _Case:
                 *notes,
                 *(() if core.minimal else (_UNFINISHED,)),
             ),
-            hint=_way_out(own, clauses),
+            hint=_way_out(own, clauses, files=self._plan.directs),
         )
         address = _torch_address(self._project, self._scene.components)
         return finding, Reason(lines=_with_address(lines, clauses, address), clauses=clauses, demands=demands)
@@ -351,12 +351,14 @@ def _others(reason: Reason, told: Sequence[_Told]) -> list[Reason]:
     return [other for _, other in told if other != reason]
 
 
-def _way_out(lines: Sequence[Line], clauses: Sequence[Clause]) -> str:
-    """Return what is left to do where no change of one line helps."""
+def _way_out(lines: Sequence[Line], clauses: Sequence[Clause], *, files: Container[NormalizedName]) -> str:
+    """Return what is left to do where no change of one line helps; `files` are the projects whose components name a file."""
     if not all(isinstance(line, ComponentLine) for line in lines):
         hint = "no change of one line was found that makes it solvable: change several, or leave a component out"
     elif len(lines) > 1:
         hint = "whatever their versions, these do not go together: leave one of them out"
+    elif any(isinstance(line, ComponentLine) and line.name in files for line in lines):
+        hint = "its file does not fit: name another one, or leave the component out"
     else:
         hint = "no version of it fits the target: leave it out, or see to what it requires"
     return f"{hint}; or waive the rule under `[matrix] waive`, if it does not apply to this project" if clauses else hint

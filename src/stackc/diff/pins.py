@@ -10,7 +10,10 @@ from packaging.utils import NormalizedName
 from stackc.diff.model import Move, Part, Pin
 from stackc.lock.model import Lock, LockedFile, Package
 
-__all__ = ["Pins", "applied", "moves_between", "narrowed", "pins_of"]
+__all__ = ["BY_FILE", "Pins", "applied", "moves_between", "narrowed", "pins_of"]
+
+BY_FILE = " in stack.toml"
+"""How the source of a pin ends, where its component names the file itself; no index has such a name."""
 
 Pins = Mapping[tuple[Part, NormalizedName], Pin]
 """The pins of one lock. A project may stand among the tools and among the packages."""
@@ -31,7 +34,7 @@ def _pin(package: Package, part: Part, last: int) -> Pin:
         part=part,
         name=package.name,
         version=package.version,
-        index=package.index or f"{package.direct} in stack.toml",
+        index=package.index or f"{package.direct}{BY_FILE}",
         step=_step(package, part, last),
         file=package.file,
         extras=package.extras,

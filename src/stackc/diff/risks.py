@@ -14,6 +14,7 @@ from stackc.diff.abi import foreign_builds
 from stackc.diff.builds import torch_build
 from stackc.diff.likeness import imitated
 from stackc.diff.model import Change, Move, Pin
+from stackc.diff.pins import BY_FILE
 from stackc.errors import Finding, Place
 from stackc.lock.model import Lock
 from stackc.matrix.facts import Facts
@@ -173,6 +174,13 @@ def _bases(case: Risky) -> Iterator[Finding]:
         )
 
 
+def _source(index: str, *, short: bool = False) -> str:
+    """Return in words where a pin's file comes from."""
+    if index.endswith(BY_FILE):
+        return f"the {index}"
+    return f"`{index}`" if short else f"index `{index}`"
+
+
 def _indexes(case: Risky) -> Iterator[Finding]:
     routes: dict[tuple[str, str], list[Change]] = {}
     for change in case.changes:
@@ -184,7 +192,7 @@ def _indexes(case: Risky) -> Iterator[Finding]:
         subject = f"{len(changes)} projects come" if several else f"`{changes[0].move.name}` comes"
         yield Finding(
             code="S802",
-            message=f"{subject} from index `{new_index}` now, no longer from `{old_index}`",
+            message=f"{subject} from {_source(new_index)} now, no longer from {_source(old_index, short=True)}",
             places=_all_places(case, changes),
             notes=tuple(_named(changes, _versions)) if several else (),
             hint="another index may hold another file under the same name and version: check that the edit means it",
