@@ -14,10 +14,10 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from stackc.direct_files import settle_direct_files
-from stackc.errors import BugError, Finding, IncompatibleError, LockError, NoSolutionError, StackcError, joined
+from stackc.errors import BugError, Finding, IncompatibleError, LockError, NoSolutionError, StackcError, UpstreamError, joined
 from stackc.landing import fallen_before, fallen_now, refuse
 from stackc.layout import LOCK, lock_folder
-from stackc.least_change import Freed, freed_from, least_change, opening
+from stackc.least_change import Freed, freed_from, least_change, moved_from, opening
 from stackc.lock.model import Engine, Lock, Package
 from stackc.lock.routing import index_of
 from stackc.manifest.model import Component, Manifest
@@ -104,7 +104,7 @@ class _Prepared(Struct, frozen=True, kw_only=True):
 
 
 class _Made(Struct, frozen=True, kw_only=True):
-    """What one target is to be written as, by which way, and which of its components fell back."""
+    """What one target is to be written as, by which way, which components fell back, and what became of locked files."""
 
     lockset: LockSet
     how: How
@@ -242,9 +242,28 @@ class _Run:
         engine = Engine(name=self._workshop.engine.name, version=self._workshop.engine.version())
         plan, compiled = prepared.plan, self._workshop.compiled_templates
         made = lock_pins(outcome, self._project, plan, engine=engine, compiled=compiled)
+        seen = self._seen(prepared, made.lock, resolver)
         fallen = fallen_now(made.lock, self._project, plan, resolver)
         refuse(fallen)
-        return _Made(lockset=made, how="resolved", fallen=fallen)
+        return _Made(lockset=made, how="resolved", fallen=(*seen, *fallen))
+
+    def _seen(self, prepared: _Prepared, lock: Lock, resolver: Resolver) -> tuple[Finding, ...]:
+        """Return what became of the locked files on their indexes. Raises UpstreamError where one of them was replaced."""
+        from stackc.lock.keeping import check_files, check_gone
+
+        if prepared.previous is None:
+            return ()
+        upgrade = self._options.upgrade
+        found = list(check_files(prepared.previous, lock, freed=None if upgrade.everything else upgrade.names))
+        errors = [finding for finding in found if finding.severity == "error"]
+        if errors:
+            raise UpstreamError(errors)
+        for name in moved_from(prepared.plan.preferences, lock):
+            old = prepared.previous.by_name.get(name)
+            if old is not None and old.index == prepared.plan.index_of(name):
+                listed = old.version in resolver.versions(name)
+                found += check_gone(old, listed=listed, yanked=resolver.yanked(name, old.version))
+        return tuple(found)
 
     def _tell_unwritten(self, names: Iterable[str]) -> None:
         """Tell of targets that would have been written that they were not, since another one fails."""

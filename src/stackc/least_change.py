@@ -27,7 +27,7 @@ from stackc.resolve import Conflict, Progress, Resolution, Resolver
 from stackc.view.rules import Covered, is_guard
 from stackc.view.shown import ShownProject
 
-__all__ = ["NOTHING_FREED", "PATIENCE", "Freed", "freed_from", "least_change", "opening"]
+__all__ = ["NOTHING_FREED", "PATIENCE", "Freed", "freed_from", "least_change", "moved_from", "opening"]
 
 PATIENCE = 20.0
 """How many seconds the search for a smaller change may take, unless somebody says otherwise."""
@@ -107,6 +107,12 @@ def least_change(
     if search.gave_up:
         progress.note("the search for a smaller change took too long and was stopped: perhaps not every version had to move")
     return resolver.resolution(plan, pins)
+
+
+def moved_from(preferences: Pins, lock: Lock) -> list[NormalizedName]:
+    """Return the projects whose old pins a lock has not kept, though it has the projects, sorted."""
+    now = {name: package.version for name, package in lock.by_name.items()}
+    return sorted(name for name, version in preferences.items() if now.get(name, version) != version)
 
 
 class _Search:

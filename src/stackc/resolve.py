@@ -242,6 +242,12 @@ class Resolver:
         """Return the versions of all releases that the index of a project lists, once its page has come."""
         return self._pages.shelf.versions(self._address_of(name), name)
 
+    def yanked(self, name: NormalizedName, version: Version) -> bool:
+        """Say whether the file of a release that would serve the target was yanked, once its page has come."""
+        outcome = self.session.projects[name].outcome
+        candidates = outcome.candidates if isinstance(outcome, Found) else ()
+        return any(each.file.yanked for each in candidates if Version(each.version) == version)
+
     def listed(self, name: NormalizedName, *, above: Version) -> list[Listed]:
         """Return the releases above a version that the index of a project lists, once its page has come."""
         return self._pages.shelf.listed(self._address_of(name), name, above=above)

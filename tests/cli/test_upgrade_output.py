@@ -177,6 +177,30 @@ def test_what_cannot_be_asked_is_refused(desk: Desk, arguments: tuple[str, ...],
     assert desk.fail("upgrade", *arguments) == Outcome(2, "", told)
 
 
+def test_credentials_of_an_index_are_not_printed_and_stay_what_they_are(desk: Desk, server: IndexServer) -> None:
+    desk.write(stack(server).replace("http://127.0.0.1", "http://me:secret@127.0.0.1"))
+
+    outcome = desk.run("upgrade", "--cuda", "12.6", "--write")
+
+    assert (outcome.status, outcome.stderr) == (0, "")
+    assert '+url = "http://***@127.0.0.1:PORT/whl/cu126"' in outcome.stdout.splitlines()
+    assert "secret" not in outcome.stdout
+    assert "http://me:secret@127.0.0.1" in (desk.project / "stack.toml").read_text(encoding="utf-8")
+
+
+def test_a_target_without_a_lock_gets_one(tmp_path: Path, server: IndexServer) -> None:
+    desk = Desk(tmp_path)
+    desk.write(stack(server))
+
+    outcome = desk.run("upgrade", "--cuda", "12.6", "--write")
+
+    assert (outcome.status, outcome.stdout.split("\n\n")[-2:]) == (
+        0,
+        ["gpu: proved (5 packages); it had no lock", "wrote stack.toml\nwrote locks/gpu/\n"],
+    )
+    assert desk.run("check") == Outcome(0, "gpu: proved, nothing drifted\n", "")
+
+
 def test_a_manifest_that_somebody_changes_meanwhile_is_not_written_over(desk: Desk, server: IndexServer) -> None:
     manifest = desk.project / "stack.toml"
     page = server.site.answers["/whl/cu126/torch/"]

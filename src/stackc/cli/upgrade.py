@@ -17,13 +17,15 @@ from msgspec import Struct
 from stackc.cli.chosen import chosen_targets
 from stackc.cli.compile import bake_changes
 from stackc.cli.report import safe
-from stackc.cli.summary import changes_between, listed, versions_of
+from stackc.cli.summary import changes_between, versions_of
 from stackc.cli.terminal import ProgressLine
 from stackc.cli.workshop import open_workshop
+from stackc.compile import Compiled
 from stackc.errors import Finding, NoSolutionError, Place, StackcError
 from stackc.files import recover
 from stackc.layout import lock_folder
 from stackc.manifest.model import Manifest
+from stackc.manifest.shown import redacted
 from stackc.matrix.facts import Facts
 from stackc.project import load_project
 from stackc.resolve import Workshop
@@ -111,17 +113,25 @@ def _told(found: Found, manifest: Path, before: str) -> Iterator[str]:
         yield ""
         yield from (safe(note) for note in notes)
     for compiled in attempt.compiled:
-        changes = changes_between(versions_of(compiled.previous), versions_of(compiled.lock))
         yield ""
-        number = f"{len(changes)} version{'' if len(changes) == 1 else 's'}" if changes else "no version"
-        yield f"{compiled.target}: proved ({len(compiled.lock.packages)} packages); changed against the previous lock: {number}"
-        yield from listed(changes)
+        yield from _told_lock(compiled)
+
+
+def _told_lock(compiled: Compiled) -> Iterator[str]:
+    proved = f"{compiled.target}: proved ({len(compiled.lock.packages)} packages)"
+    if compiled.previous is None:
+        yield f"{proved}; it had no lock"
+        return
+    changes = changes_between(versions_of(compiled.previous), versions_of(compiled.lock))
+    number = f"{len(changes)} version{'' if len(changes) == 1 else 's'}" if changes else "no version"
+    yield f"{proved}; changed against the previous lock: {number}"
+    yield from (f"  {change}" for change in changes)
 
 
 def _diff(manifest: Path, before: str, after: str) -> Iterator[str]:
     name = manifest.as_posix()
     rows = unified_diff(before.splitlines(), after.splitlines(), f"a/{name}", f"b/{name}", lineterm="")
-    yield from (safe(row) for row in rows)
+    yield from (safe(redacted(row)) for row in rows)
 
 
 def _stale(before: str, attempt: Attempt) -> Iterator[str]:

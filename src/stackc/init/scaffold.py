@@ -155,7 +155,7 @@ class Scaffold(Struct, frozen=True, kw_only=True):
     def _policy(self) -> Iterator[str]:
         yield "[policy]"
         yield f"exclude-newer = {self.today.isoformat()}T00:00:00Z # nothing uploaded later: the same lock on every day"
-        yield "#   for newer releases move it, and run `stackc compile --upgrade`"
+        yield "#   for newer releases: `stackc compile --upgrade-to DATE`"
         yield 'unknown = "warn" # a combination that the matrix does not know: allow | warn | error'
 
     def _matrix(self) -> Iterator[str]:

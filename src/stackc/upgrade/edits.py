@@ -221,8 +221,10 @@ class _Draft:
         aims = {aim.cuda for aim in self._move.aims.values()}
         if runtime is not None and len(aims) == 1 and (cuda := next(iter(aims))) is not None:
             moved = image_with_cuda(runtime, cuda, facts=self._facts)
-            if moved != runtime.reference:
+            if moved != runtime.reference and self._places.keys() == self._manifest.targets.keys():
                 self._edits.append(Edit(("image", "runtime-base"), moved))
+            elif moved != runtime.reference:
+                self._notes.append("image.runtime-base: it is that of all targets, of which only some move, and stays")
         lacking = [target for target in self._places if self._lacks_python(target)]
         if lacking:
             self._edits.append(Edit(("image", "python-from"), "uv"))
