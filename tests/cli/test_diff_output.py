@@ -111,6 +111,17 @@ def test_a_wrong_command_line_is_a_mistake_of_usage(desk: Desk, arguments: tuple
     assert (done.status, done.stdout, done.stderr.splitlines()[0]) == (2, "", message)
 
 
+def test_a_terminal_without_arrows_is_written_to_in_ascii_and_a_forge_in_utf_8(desk: Desk) -> None:
+    plain = desk.run("diff", PYTHONIOENCODING="ascii")
+    assert (plain.status, plain.stderr) == (0, "")
+    assert plain.stdout.splitlines()[0] == f"{called(desk, 'main')} -> working tree"
+    assert "  ^ fastapi        0.115.14 -> 0.120.4  minor  [1]\n" in plain.stdout
+    assert plain.stdout.isascii()
+    told = desk.run("diff", "--format", "markdown", PYTHONIOENCODING="ascii")
+    assert told == desk.run("diff", "--format", "markdown")
+    assert "`0.115.14 → 0.120.4`" in told.stdout
+
+
 def test_outside_a_repository_files_and_folders_can_be_compared_and_nothing_else(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     for end in ("base", "head"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gc
+import io
 import sys
 from collections.abc import Mapping
 from functools import partial
@@ -16,7 +17,7 @@ from stackc import __version__
 from stackc.cli.diff_ends import Asked, both_ends
 from stackc.cli.diff_text import as_text
 from stackc.cli.findings import tell
-from stackc.cli.terminal import colored, columns
+from stackc.cli.terminal import colored, columns, encodable
 from stackc.codes import all_codes
 from stackc.diff.compare import compare
 from stackc.diff.document import as_json
@@ -53,6 +54,8 @@ def _rules(facts: Facts, today: dt.date) -> Mapping[str, frozenset[str]]:
 
 
 def _print(found: Diff, form: str, *, manifest: Path, environment: Mapping[str, str]) -> None:
+    if form != "text" and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # which forges and programs read, whatever the terminal's locale is
     match form:
         case "markdown":
             click.echo(as_markdown(found, manifest=manifest.as_posix()), nl=False)
@@ -64,4 +67,5 @@ def _print(found: Diff, form: str, *, manifest: Path, environment: Mapping[str, 
             tell(found.risks, summary=lines, form=form, command="diff", anchor=manifest, environment=environment)
         case _:
             width = min(columns(sys.stdout) or _NARROW, _WIDEST)
-            click.echo(as_text(found, width=width, color=colored(sys.stdout, environment)), nl=False, color=True)
+            text = as_text(found, width=width, color=colored(sys.stdout, environment))
+            click.echo(encodable(text, sys.stdout), nl=False, color=True)

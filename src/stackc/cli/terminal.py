@@ -10,7 +10,7 @@ from typing import TextIO
 
 from stackc.cli.report import safe
 
-__all__ = ["ProgressLine", "TerminalProgress", "colored", "columns"]
+__all__ = ["ProgressLine", "TerminalProgress", "colored", "columns", "encodable"]
 
 _REDRAW = 0.08
 
@@ -68,6 +68,19 @@ class ProgressLine:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
             self._shown = False
+
+
+_PLAIN = str.maketrans({"→": "->", "≥": ">=", "≤": "<=", "↑": "^", "↓": "v", "·": ".", "…": "..."})
+
+
+def encodable(text: str, stream: TextIO) -> str:
+    """Return text that a stream can write: where its encoding lacks an arrow or the like, with what stands for it in ASCII."""
+    encoding = stream.encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
+    return text
 
 
 class TerminalProgress:
