@@ -291,3 +291,13 @@ def test_a_lock_far_below_its_newest_is_told_where_the_manifest_refuses_such(des
         "stack.toml:17: targets.cpu",
         'stack.toml:18: targets.cpu.python = "3.11"',
     ]
+
+
+def test_where_no_index_can_be_asked_nothing_is_said_to_be_unmoved(desk: Desk) -> None:
+    write(desk, f"http://127.0.0.1:{free_port()}")
+    assert desk.run("compile", "--offline").status == 0
+
+    found = desk.run("check", "--online")
+
+    assert (found.status, re.findall(r"\[(S\d+)\]", found.stderr)) == (4, ["S827", "S827"])
+    assert found.stdout == f"{PROVED}online: 0 locked files looked up, 5 could not be asked for\n"
