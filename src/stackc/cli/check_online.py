@@ -72,7 +72,8 @@ def _summary(found: Sequence[Finding], known: Sequence[Locked], unasked: Sequenc
     counts = [(sum(_told(found, severity)), severity) for severity in ("error", "warning")]
     told = [f"{number} {noun}{'' if number == 1 else 's'}" for number, noun in counts if number]
     missed = [f"{len(unasked)} could not be asked for"] if unasked else []
-    return f"online: {', '.join((f'{asked} locked file{_s(asked)} looked up', *missed, *(told or (['nothing moved'] if asked else []))))}"
+    told = told or (["nothing moved"] if asked else [])
+    return f"online: {', '.join((f'{asked} locked file{_s(asked)} looked up', *missed, *told))}"
 
 
 def _s(number: int) -> str:
