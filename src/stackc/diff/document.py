@@ -97,4 +97,4 @@ def _file(file: LockedFile) -> dict[str, object]:
 
 
 def _reason(reason: Reason) -> dict[str, object]:
-    return said(kind=reason.kind, edit=reason.edit, steps=list(reason.steps))
+    return said(kind=reason.kind, edits=list(reason.edits), steps=list(reason.steps))

@@ -149,13 +149,14 @@ class Edit(Struct, frozen=True, kw_only=True):
 class Reason(Struct, frozen=True, kw_only=True):
     """Why something moved: how a first cause comes to the move, step by step, in words.
 
-    `edit` is the number of the first cause among the comparison's edits, counted from 1. Without one, `kind` says what it is: a
-    rule of the matrix, the moment of `exclude-newer`, or nothing that asks for it.
+    `edits` are the numbers of the first cause among the comparison's edits, counted from 1; where several keys of a component
+    were edited, all of them for the component itself. Without any, `kind` says what the cause is: a rule of the matrix, the
+    moment of `exclude-newer`, or nothing that asks for it.
     """
 
     kind: Cause
     steps: tuple[str, ...] = ()
-    edit: int | None = None
+    edits: tuple[int, ...] = ()
 
 
 class Change(Struct, frozen=True, kw_only=True):

@@ -47,6 +47,7 @@ class _Chains:
 
     def __init__(self, causes: Causes) -> None:
         self.found: dict[Key, Reason] = {}
+        self._causes = causes
         self._loose = False
         self._whole: dict[Key, tuple[str, ...]] = {}
         self._followers: dict[Key, list[tuple[Key, Direct]]] = {}
@@ -60,7 +61,7 @@ class _Chains:
         again = tuple(self.found) if loose and not self._loose else ()
         self._loose = loose
         waiting = deque(again)
-        waiting.extend(key for key, cause in first if self._add(key, cause, Reason(kind=cause.kind, edit=cause.edit), ()))
+        waiting.extend(key for key, cause in first if self._add(key, cause, Reason(kind=cause.kind), ()))
         while waiting:
             parent = waiting.popleft()
             for key, cause in self._followers.get(parent, ()):
@@ -73,6 +74,12 @@ class _Chains:
             return False
         step = (cause.step,) if cause.step else ()
         short = (cause.short or cause.step,) if cause.step else ()
+        edits = first.edits[:1] if cause.parent is not None else self._own(key, cause)
         self._whole[key] = (*before, *step)
-        self.found[key] = Reason(kind=first.kind, edit=first.edit, steps=(*before, *short))
+        self.found[key] = Reason(kind=first.kind, edits=edits, steps=(*before, *short))
         return True
+
+    def _own(self, key: Key, cause: Direct) -> tuple[int, ...]:
+        """Return the edit of a first cause, and with it every other that says the same of the move."""
+        alike = (other.edit for other in self._causes.get(key, ()) if (other.kind, other.step) == (cause.kind, cause.step))
+        return tuple(number for number in alike if number is not None) if cause.edit is not None else ()

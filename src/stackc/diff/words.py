@@ -108,13 +108,13 @@ def _bare(step: str) -> str:
 
 
 def reason_words(change: Change) -> str:
-    """Return why something moved, the number of the edit first."""
+    """Return why something moved, the numbers of the edits first."""
     reason = change.reason
-    first = f"[{reason.edit}]" if reason.edit is not None else _FIRST[reason.kind]
+    first = " ".join(f"[{number}]" for number in reason.edits) or _FIRST[reason.kind]
     if reason.kind == "unforced" and change.move.level is None and not reason.steps:
         return "nothing in the inputs asks for it"
     words = ", ".join(map(escaped, reason.steps))
-    first = f"{first}:" if words and reason.kind in {"window", "unforced"} and reason.edit is None else first
+    first = f"{first}:" if words and reason.kind in {"window", "unforced"} and not reason.edits else first
     return " ".join(part for part in (first, words) if part)
 
 
