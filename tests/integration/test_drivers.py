@@ -17,9 +17,9 @@ ONE = '[components.base]\nversion = "<2"\norder = 1\n'
 TWO = f'{ONE}\n[components.app]\nversion = ">=0"\n'
 INSTALLED = """\
 set up in this clone, by .git/config and .git/info/attributes:
-  git diff, git log -p    show a lock pin by pin, and fold what is rendered from it
-  git merge, git rebase   merge the manifest key by key, and compile the locks again from what both
-                          sides locked, offline; or leave a conflict for `stackc merge`
+  git diff, log -p     show a lock pin by pin, and fold what is rendered from it
+  git merge, rebase    merge the manifest by key and compile the locks again,
+                       offline, or leave a conflict for `stackc merge`
 """
 ATTRIBUTES = "wrote .gitattributes, to be committed: locks/** text eol=lf linguist-generated -merge\n"
 SHOWN = ("diff", "--unified=0", "--", "locks/gpu/lock.toml", "locks/gpu/steps")

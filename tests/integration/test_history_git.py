@@ -243,6 +243,14 @@ def test_what_is_no_commit_is_refused(tmp_path: Path, name: str) -> None:
     )
 
 
+def test_a_branch_that_only_the_remote_has_is_offered_by_its_name_there(tmp_path: Path) -> None:
+    made = repository(tmp_path)
+    made.git("branch", "topic")
+    made.git("clone", "--quiet", ".", "../clone")
+    hint = "did you mean `origin/topic`? this clone has no branch `topic` of its own"
+    assert refused(made, tmp_path / "clone", revision="topic").hint == hint
+
+
 def test_a_repository_without_a_commit_says_so(tmp_path: Path) -> None:
     made = Repository(tmp_path / "repository", os.defpath).start()
     assert refused(made, made.root).message == "the repository has no commit yet"

@@ -18,7 +18,7 @@ TWO = '[components.base]\nversion = "<2"\norder = 1\n\n[components.app]\nversion
 CUT = "\n[policy]\nexclude-newer = 2024-06-01T00:00:00Z\n"
 LOCK = "locks/gpu/lock.toml"
 SAME = """\
-gpu: byte-identical: 8 files, the lock's text too, rendered again from the lock's own pins
+gpu: byte-identical: 8 files rendered again from the lock's own pins
 gpu: byte-identical when resolved from nothing, offline
 """
 

@@ -29,9 +29,9 @@ def install_drivers(manifest: Path, *, remove: bool, environment: Mapping[str, s
 def _installed(change: Change) -> Iterator[str]:
     if change.changed:
         yield f"set up in this clone, by {_path(change.config)} and {_path(change.attributes)}:"
-        yield "  git diff, git log -p    show a lock pin by pin, and fold what is rendered from it"
-        yield "  git merge, git rebase   merge the manifest key by key, and compile the locks again from what both"
-        yield "                          sides locked, offline; or leave a conflict for `stackc merge`"
+        yield "  git diff, log -p     show a lock pin by pin, and fold what is rendered from it"
+        yield "  git merge, rebase    merge the manifest by key and compile the locks again,"
+        yield "                       offline, or leave a conflict for `stackc merge`"
     else:
         yield f"the drivers are there already, in {_path(change.config)} and {_path(change.attributes)}"
     if change.committed is not None:

@@ -111,7 +111,7 @@ class _Silent:
 def _lines(name: str, told: _Told) -> Iterator[str]:
     rendered, resolved = told.rendered, told.resolved
     if rendered.verdict == "identical":
-        yield f"{name}: byte-identical: {rendered.files} files, the lock's text too, rendered again from the lock's own pins"
+        yield f"{name}: byte-identical: {rendered.files} files rendered again from the lock's own pins"
     elif rendered.verdict == "edited":
         yield f"{name}: not what compiling gives"
     elif rendered.verdict == "unproved":

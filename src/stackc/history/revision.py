@@ -99,8 +99,16 @@ def _unknown(repository: Repository, name: str) -> Finding:
         message, hint = "the repository has no commit yet", "commit first: `git add . && git commit`"
     else:
         message = f"`{name}` is no revision of the repository"
-        hint = _DEEPEN if _is_shallow(repository) else "`git log --oneline` and `git branch --all` list what there is"
+        hint = _hint(repository, name)
     return Finding(code="S462", message=message, hint=hint)
+
+
+def _hint(repository: Repository, name: str) -> str:
+    remotes = repository.git("remote").text.split()
+    there = next((f"{remote}/{name}" for remote in remotes if _commit(repository, f"{remote}/{name}") is not None), None)
+    if there is not None:
+        return f"did you mean `{there}`? this clone has no branch `{name}` of its own"
+    return _DEEPEN if _is_shallow(repository) else "`git log --oneline` and `git branch --all` list what there is"
 
 
 def _no_default(repository: Repository) -> Finding:
