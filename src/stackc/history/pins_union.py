@@ -55,20 +55,27 @@ class Union(Struct, frozen=True, kw_only=True):
         return known[choice.get(name, 0)] if known else None
 
     def _in_the_way(self, roots: Sequence[str], choice: Choice) -> tuple[NormalizedName, ...] | None:
-        """Return the projects of the first requirement that is not met, None where all are."""
+        """Return the projects of which another solution takes at least one otherwise, None where this is a solution.
+
+        They are those of the first requirement that is not met, and all on the way from a root to who states it: unless one of
+        them changes, the requirement stands and is not met.
+        """
         asked: dict[NormalizedName, set[NormalizedName]] = {}
-        waiting: deque[tuple[NormalizedName | None, Need | None]] = deque((None, parse_need(root)) for root in roots)
+        ways: dict[NormalizedName, tuple[NormalizedName, ...]] = {}
+        waiting: deque[tuple[tuple[NormalizedName, ...], Need | None]] = deque(((), parse_need(root)) for root in roots)
         while waiting:
-            source, need = waiting.popleft()
+            way, need = waiting.popleft()
             pin = None if need is None else self._pin(need.project, choice)
             if need is None or pin is None or not need.admits(pin.version):
-                return tuple(name for name in (source, need.project if need else None) if name is not None)
+                return way if need is None else (need.project, *way)
             if need.project not in asked:
-                asked[need.project] = set()
-                waiting += [(need.project, each) for each in parse_needs(pin.requires)]
+                asked[need.project], ways[need.project] = set(), (need.project, *way)
+                waiting += [(ways[need.project], each) for each in parse_needs(pin.requires)]
             asked[need.project] |= need.extras
+            if not need.extras <= set(pin.extras):
+                return (need.project, *way)
         pins = {name: self._pin(name, choice) for name in asked}
-        return next(((name,) for name, pin in pins.items() if pin is not None and set(pin.extras) != asked[name]), None)
+        return next((ways[name] for name, pin in pins.items() if pin is not None and set(pin.extras) != asked[name]), None)
 
     def _others(self, choice: Choice, names: Sequence[NormalizedName]) -> Iterator[Choice]:
         """Yield the choices that take another candidate of one of these projects."""
