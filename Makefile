@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help compile check test test-pythons test-image lint types format bench bench-guard refresh-matrix clean
+.PHONY: help compile check test test-differential test-pythons test-image lint types format bench bench-engines bench-guard refresh-matrix clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -18,7 +18,10 @@ check: $(VENV)/.installed ## Check that locks/ is current, proved and unedited
 test: $(VENV)/.developed ## Run all tests; no network is needed once this is installed
 	$(BIN)/pytest -n auto
 
-test-pythons: $(VENV)/.developed ## Compile with every Python >= 3.10 that is found, and compare the bytes
+test-differential: $(VENV)/.developed ## Put 220 generated and 21 recorded stacks to both engines; count where they differ
+	$(BIN)/python tests/compare_engines.py
+
+test-pythons: $(VENV)/.developed ## Compile with every Python >= 3.10 that is found and both engines, and compare the bytes
 	$(BIN)/python tests/compare_pythons.py
 
 test-image: $(VENV)/.developed ## Build images for real, good and faulty; needs root, buildah, debootstrap and the network
@@ -38,6 +41,9 @@ format: $(VENV)/.developed ## Format the code
 bench: $(VENV)/.developed ## Print the speed beside uv's, and how it grows; records the index pages first, which needs the network
 	$(BIN)/python bench/bench.py
 	$(BIN)/python bench/growth.py
+
+bench-engines: $(VENV)/.developed ## Print the speed of both engines through the view and alone, without PEP 658; no network
+	$(BIN)/python bench/engines.py
 
 bench-guard: $(VENV)/.developed ## Print how long `stackc guard` takes for one file, and for a thousand
 	$(BIN)/python bench/guard.py

@@ -1,11 +1,14 @@
 """Record what compiling a stack asks of the default index, free of hosts, so that tests and the benchmark can replay it.
 
     python tools/record_index.py --trimmed tests/recorded/gpu stack.toml
+    python tools/record_index.py --trimmed tests/recorded/stacks/index tests/recorded/stacks/*.toml
     python tools/record_index.py --full bench/recorded stack.toml COMMAND...
 
 `--trimmed` compiles the manifest's default target and keeps one small JSON file per project: the releases that a compile can
-meet, with the header of their metadata, and a few files that the target cannot use. `--full` runs COMMAND with the address of
-a recording index in INDEX_URL, and keeps every page and METADATA that was asked for, whole.
+meet, with the header of their metadata, and a few files that the target cannot use. Of several manifests it makes one recording
+that all of them share, with nothing but what was asked for and a little around it.
+`--full` runs COMMAND with the address of a recording index in INDEX_URL, and keeps every page and METADATA that was asked for,
+whole.
 
 The index is the one that the installed pip asks. Of another index, such as that of torch, nothing is recorded: the embedded
 catalog has it. The same answers of the index give the same bytes.
@@ -28,6 +31,7 @@ import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from email.message import Message
 from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -57,10 +61,7 @@ JSON = "application/vnd.pypi.simple.v1+json"
 _TIMEOUT = 60.0
 _ATTEMPTS = 4
 _SEVERAL = 3
-_NEWEST = 6
-_NEIGHBOURS = 2
-_REFUSED = 3
-_OTHERS = 2
+_NO_SOLUTION = 3
 _FIELDS = ("requires-python", "provides-extra", "requires-dist")
 
 
@@ -266,9 +267,28 @@ def _metadata_digest(live: LiveIndex, row: FileRow) -> str:
     return hashlib.sha256(live.metadata.get(row.filename, row.filename.encode())).hexdigest()
 
 
-def record_trimmed(folder: Path, manifest: Path, live: LiveIndex) -> int:
-    """Compile a manifest against the recording index, and keep the part of every page that matters; return 0 if it compiled."""
-    with recording(live) as server, tempfile.TemporaryDirectory() as project:
+def record_trimmed(folder: Path, manifests: Sequence[Path], live: LiveIndex) -> int:
+    """Compile manifests against the recording index, and keep the part of every page that matters; return 0 if they compiled.
+
+    Of several manifests, one without a solution is as good as any other.
+    """
+    kept: dict[NormalizedName, _Kept] = {}
+    single = len(manifests) == 1
+    trim = _Trim() if single else _SHARED
+    for manifest in manifests:
+        with recording(live) as server:
+            status = _compile(manifest, server)
+        if status not in ({0} if single else {0, _NO_SOLUTION}):
+            return status
+        for name, part in _Trimmer(curations_of(manifest)[0], live, trim).all_kept(server.projects, server.files):
+            kept.setdefault(name, _Kept()).add(part)
+    _replace(folder, {f"{name}.json": each.document(name, live.page(name)) for name, each in sorted(kept.items())})
+    return 0
+
+
+def _compile(manifest: Path, server: RecordingIndex) -> int:
+    """Compile a manifest whose default index is the recording one, from nothing; return the exit status."""
+    with tempfile.TemporaryDirectory() as project:
         text = manifest.read_text(encoding="utf-8") + f'\n[indexes.pypi]\nurl = "{server.url}"\n'
         Path(project, "stack.toml").write_text(text, encoding="utf-8")
         done = subprocess.run(
@@ -277,14 +297,7 @@ def record_trimmed(folder: Path, manifest: Path, live: LiveIndex) -> int:
             env={**os.environ, "STACKC_CACHE": f"{project}/cache"},
             check=False,
         )
-    if done.returncode != 0:
-        return done.returncode
-    trimmer = _Trimmer(curations_of(manifest)[0], live)
-    with ThreadPoolExecutor(8) as pool:
-        kept = pool.map(lambda name: trimmer.trimmed(name, server.files.get(name, set())), sorted(server.projects))
-        files = {f"{name}.json": body for name, body in zip(sorted(server.projects), kept, strict=True)}
-    _replace(folder, files)
-    return 0
+    return done.returncode
 
 
 def curations_of(manifest: Path) -> list[Curation]:
@@ -295,52 +308,92 @@ def curations_of(manifest: Path) -> list[Curation]:
     return [Curation(target, exclude_newer=stack.policy.exclude_newer, sdists=stack.policy.sdists) for target in targets]
 
 
-class _Trimmer:
-    """Chooses what the tests' copy of a page holds."""
+@dataclass(frozen=True)
+class _Trim:
+    """How much is kept around what was asked for: the newest releases, neighbours, and files that the target does not use."""
 
-    def __init__(self, curation: Curation, live: LiveIndex) -> None:
+    newest: int = 6
+    neighbours: int = 2
+    refused: int = 3
+    others: int = 2
+
+
+_SHARED = _Trim(newest=2, neighbours=1, refused=0, others=0)
+"""For several targets: what one of them cannot use another one may, and would find it without metadata."""
+
+
+@dataclass
+class _Kept:
+    """What is kept of one project: file names, and the metadata of those that a target can use."""
+
+    names: set[str] = field(default_factory=set)
+    bodies: dict[str, bytes] = field(default_factory=dict)
+
+    def add(self, other: _Kept) -> None:
+        """Keep what another manifest needs too."""
+        self.names |= other.names
+        self.bodies |= other.bodies
+
+    def document(self, project: NormalizedName, page: Mapping[str, FileRow]) -> bytes:
+        """Return the small page."""
+        rows = [_row(page[name]) for name in sorted(self.names, key=lambda name: (str(page[name].upload_time), name))]
+        return _document(project, rows, _grouped(self.bodies))
+
+
+class _Trimmer:
+    """Chooses what the tests' copy of a page holds for one target."""
+
+    def __init__(self, curation: Curation, live: LiveIndex, trim: _Trim) -> None:
         self._curation = curation
         self._live = live
+        self._trim = trim
 
-    def trimmed(self, project: NormalizedName, asked: set[str]) -> bytes:
-        """Return the small page of a project: what was asked for, the newest releases, and some that the target refuses."""
-        page = self._live.page(project)
+    def all_kept(
+        self, projects: Iterable[NormalizedName], asked: Mapping[NormalizedName, set[str]]
+    ) -> Iterator[tuple[NormalizedName, _Kept]]:
+        """Yield what is kept of each project, several being fetched at a time."""
+        names = sorted(projects)
+        with ThreadPoolExecutor(8) as pool:
+            yield from zip(names, pool.map(lambda name: self.kept(name, asked.get(name, set())), names), strict=True)
+
+    def kept(self, project: NormalizedName, asked: set[str]) -> _Kept:
+        """Return what was asked for, the newest releases, and some that the target refuses."""
+        page, trim = self._live.page(project), self._trim
         candidates = self._curation.curate(project, page.values())
-        wanted = _near([found.file for found in candidates], asked)
-        usable = [(row, body) for row in wanted if (body := self._live.metadata_of(row)) is not None]
-        names = {row.filename for row, _ in usable}
-        names |= _beside(page, [row for row in wanted[:_OTHERS] if row.filename in names])
-        names |= _refused(page, {found.version for found in candidates})
-        rows = [_row(page[name]) for name in sorted(names, key=lambda name: (str(page[name].upload_time), name))]
-        return _document(project, rows, _grouped(usable))
+        wanted = _near([found.file for found in candidates], asked, trim)
+        bodies = {row.filename: body for row in wanted if (body := self._live.metadata_of(row)) is not None}
+        names = set(bodies)
+        names |= _beside(page, [row for row in wanted[: trim.others] if row.filename in names], trim)
+        names |= _refused(page, {found.version for found in candidates}, trim)
+        return _Kept(names, bodies)
 
 
-def _near(files: Sequence[FileRow], asked: set[str]) -> list[FileRow]:
+def _near(files: Sequence[FileRow], asked: set[str], trim: _Trim) -> list[FileRow]:
     """Return of the usable files, the newest first, the first few, those of `asked`, and their neighbours."""
     centres = [rank for rank, file in enumerate(files) if file.filename in asked]
-    near = {rank + step for rank in centres for step in range(-_NEIGHBOURS, _NEIGHBOURS + 1)}
-    return [file for rank, file in enumerate(files) if rank < _NEWEST or rank in near]
+    near = {rank + step for rank in centres for step in range(-trim.neighbours, trim.neighbours + 1)}
+    return [file for rank, file in enumerate(files) if rank < trim.newest or rank in near]
 
 
-def _beside(page: Mapping[str, FileRow], chosen: Sequence[FileRow]) -> set[str]:
+def _beside(page: Mapping[str, FileRow], chosen: Sequence[FileRow], trim: _Trim) -> set[str]:
     """Return a few other files of the chosen releases: an sdist, and wheels for elsewhere."""
     found: set[str] = set()
     for row in chosen:
         version = _version(row.filename)
         others = sorted(name for name in page if name != row.filename and _version(name) == version)
         found.update([name for name in others if not name.endswith(".whl")][:1])
-        found.update([name for name in others if name.endswith(".whl")][:: max(1, len(others) // _OTHERS)][:_OTHERS])
+        found.update([name for name in others if name.endswith(".whl")][:: max(1, len(others) // trim.others)][: trim.others])
     return found
 
 
-def _refused(page: Mapping[str, FileRow], shown: set[str]) -> set[str]:
+def _refused(page: Mapping[str, FileRow], shown: set[str], trim: _Trim) -> set[str]:
     """Return one file each of the newest releases that the target cannot use."""
     first: dict[Version, str] = {}
     for name in sorted(page):
         version = _version(name)
         if version is not None and str(version) not in shown and name.endswith(".whl"):
             first.setdefault(version, name)
-    return {first[version] for version in sorted(first, reverse=True)[:_REFUSED]}
+    return {first[version] for version in sorted(first, reverse=True)[: trim.refused]}
 
 
 def _row(row: FileRow) -> dict[str, object]:
@@ -355,14 +408,12 @@ def _row(row: FileRow) -> dict[str, object]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _grouped(usable: Sequence[tuple[FileRow, bytes]]) -> list[dict[str, list[str]]]:
+def _grouped(usable: Mapping[str, bytes]) -> list[dict[str, list[str]]]:
     """Return the metadata that resolving needs, files with the same together; name and version are the file name's."""
     groups: dict[tuple[str, ...], list[str]] = {}
-    for row, body in usable:
+    for name, body in usable.items():
         fields = [(field, value) for field, value in headers_of(body.decode("utf-8")) if field in _FIELDS]
-        groups.setdefault(tuple(f"{field.title()}: {' '.join(value.split())}" for field, value in fields), []).append(
-            row.filename
-        )
+        groups.setdefault(tuple(f"{field.title()}: {' '.join(value.split())}" for field, value in fields), []).append(name)
     return [{"files": sorted(names), "header": list(header)} for header, names in sorted(groups.items())]
 
 
@@ -388,15 +439,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument("--trimmed", type=Path, metavar="DIR", help="write the small recording here")
     chosen.add_argument("--full", type=Path, metavar="DIR", help="write the whole recording here")
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help="the manifest; after --full, then the command to run")
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="the manifests; after --full, one and the command to run")
     arguments = parser.parse_args(argv)
     if len(arguments.rest) < (1 if arguments.full is None else 2):
         parser.error("give a manifest, and after --full a command")
-    manifest = Path(arguments.rest[0])
+    manifests = [Path(name) for name in arguments.rest]
     live = LiveIndex(default_index_url(Cache(None), os.environ))
     if arguments.full is not None:
-        return record_full(arguments.full, manifest, arguments.rest[1:], live)
-    return record_trimmed(arguments.trimmed, manifest, live)
+        return record_full(arguments.full, manifests[0], arguments.rest[1:], live)
+    return record_trimmed(arguments.trimmed, manifests, live)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def but_the_engine(desk: Desk) -> dict[str, str]:
 
 
 def test_pip_tools_compiles_check_passes_and_the_lock_names_it(server: IndexServer, tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
+    desk, since = Desk(tmp_path), len(server.requests)
     desk.write(manifest(server, components(eel=">=2", hen=">=2")))
     assert desk.run("compile", "--engine", "pip-tools") == Outcome(
         0,
@@ -76,6 +76,7 @@ def test_pip_tools_compiles_check_passes_and_the_lock_names_it(server: IndexServ
         "",
     )
     assert (engine_of(desk), desk.run("check").status, desk.leftovers()) == ("pip-tools", 0, [])
+    assert [request.path for request in server.requests[since:] if request.path.endswith(".whl")] == []
 
 
 def test_switching_engines_alone_moves_nothing_and_asks_nobody(server: IndexServer, tmp_path: Path) -> None:

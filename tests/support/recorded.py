@@ -21,14 +21,14 @@ from stackc.errors import UpstreamError
 from stackc.upstream.catalog import FOLDER, CatalogFile, load
 from support.index_server import JSON, Site, html_page
 
-__all__ = ["PROJECT", "RECORDED", "STACK", "Body", "pointed", "recorded_site", "torch_pages"]
+__all__ = ["PROJECT", "RECORDED", "STACK", "TORCH_INDEX", "Body", "pointed", "recorded_pages", "recorded_site", "torch_pages"]
 
 PROJECT = Path(__file__).resolve().parents[2]
 STACK = PROJECT / "stack.toml"
 RECORDED = PROJECT / "tests" / "recorded" / "gpu"
 
 _SIDECAR = "application/octet-stream"
-_TORCH = re.compile(r'"https://download\.pytorch\.org/whl/(\w+)"')
+TORCH_INDEX = re.compile(r'"https://download\.pytorch\.org/whl/(\w+)"')
 
 
 class _Group(TypedDict):
@@ -61,18 +61,23 @@ class Body:
 def recorded_site() -> Site:
     """Return a site with the recorded default index, and the indexes of torch for CUDA 12.4 and for the CPU."""
     site = Site()
-    for path in sorted(RECORDED.glob("*.json")):
-        for body in _recorded_pages(json.loads(path.read_text(encoding="utf-8"))):
-            site.put(body.path, body.content, content_type=body.content_type)
+    for body in recorded_pages(RECORDED):
+        site.put(body.path, body.content, content_type=body.content_type)
     for variant in ("cu124", "cpu"):
         for body in torch_pages(variant):
             site.put(body.path, body.content, content_type=body.content_type, max_age=None)
     return site
 
 
+def recorded_pages(folder: Path) -> Iterator[Body]:
+    """Yield the pages and sidecars of a trimmed recording."""
+    for path in sorted(folder.glob("*.json")):
+        yield from _recorded_pages(json.loads(path.read_text(encoding="utf-8")))
+
+
 def pointed(text: str, url: str) -> str:
     """Return a manifest whose indexes, the default one included, are those of the site at `url`."""
-    moved = _TORCH.sub(rf'"{url}/whl/\1"', text)
+    moved = TORCH_INDEX.sub(rf'"{url}/whl/\1"', text)
     return f'{moved}\n[indexes.pypi]\nurl = "{url}/simple"\n'
 
 
