@@ -1,9 +1,10 @@
-"""Compile the project's own stack with every Python of this machine, and compare the bytes.
+"""Compile the project's own stack with every Python of this machine and both engines, and compare the bytes.
 
     python tests/compare_pythons.py [PYTHON]...
 
 Each Python, a version or a path, gets an environment into which this checkout is installed: that takes an index, which is why
-pytest does not do it. The stack is the recorded one, from loopback. Exit status: 0 the same bytes, 1 not, 2 fewer than two.
+pytest does not do it. The stack is the recorded one, from loopback. Exit status: 0 the same bytes for each engine, whatever the
+Python, 1 not, 2 fewer than two Pythons.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from stackc.engine import ENGINES
 from support.cli import Desk, tree
 from support.index_server import serving
 from support.recorded import PROJECT, STACK, pointed, recorded_site
@@ -29,15 +31,17 @@ def main(versions: tuple[str, ...]) -> int:
     if len(found) < 2:
         sys.stderr.write(f"two Pythons are needed to compare, and there is {', '.join(found) or 'none'}\n")
         return 2
+    digests: dict[str, set[str]] = {engine: set() for engine in ENGINES}
     with tempfile.TemporaryDirectory() as folder, serving(recorded_site()) as server:
         manifest = pointed(STACK.read_text(encoding="utf-8"), server.url)
-        digests = {
-            version: compiled(Path(folder, str(number)), python, manifest)
-            for number, (version, python) in enumerate(found.items())
-        }
-    for version, digest in digests.items():
-        sys.stdout.write(f"Python {version}: {digest}\n")
-    return 0 if len(set(digests.values())) == 1 else 1
+        for version, python in found.items():
+            own = installed(Path(folder, version.replace("/", "-")), python)
+            for engine in ENGINES:
+                digest, summary = compiled(own.parents[2] / engine, own, manifest, engine=engine)
+                digests[engine].add(digest)
+                sys.stdout.write(f"Python {version}, {engine}: {digest}  {summary}\n")
+                sys.stdout.flush()
+    return 0 if all(len(each) == 1 for each in digests.values()) else 1
 
 
 def interpreter(version: str) -> str | None:
@@ -47,21 +51,26 @@ def interpreter(version: str) -> str | None:
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
-def compiled(folder: Path, python: str, manifest: str) -> str:
-    """Return a digest over all files that a compile writes under one Python. Raises CalledProcessError."""
+def installed(folder: Path, python: str) -> Path:
+    """Return the Python of a new environment in which this checkout is installed. Raises CalledProcessError."""
     environment = folder / "environment"
     subprocess.run([UV, "venv", "--quiet", "--no-config", "--python", python, environment], check=True)
     own = environment / ("Scripts" if os.name == "nt" else "bin") / "python"
     subprocess.run([UV, "pip", "install", "--quiet", "--no-config", "--python", own, PROJECT], check=True)
+    return own
+
+
+def compiled(folder: Path, python: Path, manifest: str, *, engine: str) -> tuple[str, str]:
+    """Return a digest over all files that a compile writes, and the first line that it prints. Raises CalledProcessError."""
     desk = Desk(folder)
     desk.write(manifest)
-    outcome = desk.run("compile", launcher=(str(own), "-m", "stackc"))
+    outcome = desk.run("compile", "--engine", engine, launcher=(str(python), "-m", "stackc"))
     if outcome.status != 0:
         raise subprocess.CalledProcessError(outcome.status, "stackc compile", outcome.stdout, outcome.stderr)
     state = hashlib.sha256()
     for name, content in tree(desk.project / "locks").items():
         state.update(f"{name} {len(content)}\n".encode() + content)
-    return state.hexdigest()
+    return state.hexdigest(), outcome.stdout.partition("\n")[0]
 
 
 if __name__ == "__main__":
