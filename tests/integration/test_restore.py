@@ -11,6 +11,7 @@ import pytest
 from support.cli import UNIVERSE, index_of, manifest, tree
 from support.index_server import serving
 from support.repository import Repository, Said, stackc_on_path
+from support.universe import Release, build_wheel
 
 ONE = '[components.base]\nversion = "<2"\norder = 1\n'
 TWO = f'{ONE}\n[components.app]\nversion = ">=0"\n'
@@ -260,3 +261,21 @@ def test_a_project_in_a_folder_of_a_worktree_comes_back_there(made: Repository, 
 
 def test_an_unknown_revision_is_told(made: Repository) -> None:
     assert refuses(made, "nowhere").text.startswith("error[S462]: `nowhere` is no revision of the repository\n")
+
+
+def test_a_wheel_that_the_manifest_names_by_its_path_comes_back_with_its_lock(tmp_path: Path) -> None:
+    made = Repository(tmp_path / "project", stackc_on_path(tmp_path / "bin")).start()
+    with serving(index_of(UNIVERSE)) as server:
+        for version in ("1.0", "2.0"):
+            wheel = f"wheels/own-{version}-py3-none-any.whl"
+            shutil.rmtree(made.root / "wheels", ignore_errors=True)
+            made.write({"stack.toml": manifest(server, f'{ONE}\n[components.own]\npath = "{wheel}"\n'), wheel: ""})
+            (made.root / wheel).write_bytes(build_wheel("own", Release(version=version)))
+            assert made.run("stackc", "compile").status == 0
+            assert made.commit().status == 0
+        assert said(made, "HEAD~1").status == 0
+    assert made.run("stackc", "check").text == "gpu: proved, nothing drifted\n"
+    assert [path.name for path in sorted((made.root / "wheels").iterdir())] == [
+        "own-1.0-py3-none-any.whl",
+        "own-2.0-py3-none-any.whl",
+    ]
