@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -30,8 +30,8 @@ class Pinned(Struct, frozen=True, kw_only=True):
 def relock(previous: Lock, *, roots: tuple[Root, ...], tools: tuple[str, ...], target: Target, matrix: Matrix) -> Pinned | None:
     """Return the packages of `previous` that `roots` need, with steps and reasons worked out anew.
 
-    None where a project or the requirements of an extra are not in the old lock, or its tools are others. Whether the pins
-    still satisfy everything is for the proof to say.
+    None where a project or the requirements of an extra are not in the old lock, or its tools are others; or where what builds
+    an sdist may be gone, which no lock knows. Whether the pins still satisfy everything is for the proof to say.
     """
     reached = _reached(previous, roots)
     kept_tools = _tools(previous, tools)
@@ -47,8 +47,14 @@ def relock(previous: Lock, *, roots: tuple[Root, ...], tools: tuple[str, ...], t
         target=target,
         matrix=matrix,
     )
+    if _has_sdist(packages) and (kept_tools != previous.tools or {p.name: p.step for p in previous.packages} != steps):
+        return None
     moved = (replace(package, step=steps[package.name], why=why[package.name]) for package in packages)
     return Pinned(packages=tuple(moved), tools=kept_tools, engine=previous.engine)
+
+
+def _has_sdist(packages: Iterable[Package]) -> bool:
+    return any(not package.file.name.endswith(".whl") for package in packages)
 
 
 def _reached(previous: Lock, roots: tuple[Root, ...]) -> Mapping[NormalizedName, set[str]] | None:

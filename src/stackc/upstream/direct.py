@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from msgspec.structs import replace
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -36,6 +35,9 @@ from stackc.upstream.simple import FileRow, Hashes
 from stackc.upstream.transfers import fetch_range, fetch_whole
 from stackc.view.curate import Candidate
 from stackc.view.metadata import MetadataError, MetadataReader, headers_of
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 __all__ = ["DirectPages", "DirectSource"]
 
@@ -72,7 +74,7 @@ class DirectSource:
         self._target = target
         self._isolation = isolation
         self._reader = MetadataReader(target.marker_environment())
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="stackc-direct")
+        self._pool: ThreadPoolExecutor | None = None
 
     def get(self, name: NormalizedName, direct: DirectReference, place: Place, done: Callable[[PageOutcome], None]) -> bool:
         """Call `done`, perhaps before this call returns, with the one release of a project, and say whether it is to come.
@@ -85,13 +87,20 @@ class DirectSource:
         elif direct.kind == "url" and self._settings.offline:
             done(_unavailable(_not_cached(direct), place))
         else:
-            self._pool.submit(self._read_in_thread, name, direct, place, done)
+            self._threads().submit(self._read_in_thread, name, direct, place, done)
             return True
         return False
 
     def close(self) -> None:
         """End the threads."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _threads(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor  # most stacks name no file
+
+        self._pool = self._pool or ThreadPoolExecutor(_THREADS, thread_name_prefix="stackc-direct")
+        return self._pool
 
     def _read_in_thread(
         self, name: NormalizedName, direct: DirectReference, place: Place, done: Callable[[PageOutcome], None]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from stackc.lock.model import Lock, Root
+from stackc.lock.model import Lock, LockedFile, Root
 from stackc.lock.relock import Pinned, relock
 from stackc.matrix.model import Matrix
 from support.workbench import make_target
-from unit.lock.lock_samples import LOCK, MATRIX, PIP, matrix, package, rule
+from unit.lock.lock_samples import LOCK, MATRIX, PIP, matrix, name, package, rule, with_package
 
 ROOTS = LOCK.roots
 
@@ -101,3 +102,21 @@ def test_a_tool_that_is_no_longer_asked_for_is_dropped() -> None:
 
     assert found is not None
     assert found.tools == (PIP,)
+
+
+@pytest.mark.parametrize(
+    ("roots", "tools", "kept"),
+    [
+        (ROOTS, ("pip", "wheel"), True),
+        (ROOTS, ("pip",), False),
+        (ROOTS[:2], ("pip", "wheel"), False),
+        ((replace(ROOTS[0], order=2), *ROOTS[1:]), ("pip", "wheel"), False),
+    ],
+)
+def test_an_sdist_keeps_its_pin_only_beside_all_that_may_have_built_it(
+    roots: tuple[Root, ...], tools: tuple[str, ...], kept: bool
+) -> None:
+    scipy = LOCK.by_name[name("scipy")]
+    built = with_package(LOCK, replace(scipy, file=LockedFile(name="scipy-1.12.0.tar.gz", sha256="a" * 64)))
+    previous = replace(built, tools=(PIP, package("wheel", "0.45", step=0)))
+    assert (again(*roots, tools=tools, previous=previous) is not None) is kept
