@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import selectors
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -311,8 +312,19 @@ def fetch_range(url: str, start: int, end: int, settings: NetworkSettings, crede
 def fetch_whole(url: str, settings: NetworkSettings, *, largest: int = LARGEST_BODY) -> bytes:
     """Return the whole of what is at `url`, as it is stored. Blocks; for threads beside the loop.
 
-    Raises OSError where the server does not answer, or not with 200, or with more than `largest` bytes.
+    A failure to connect, a cut-off answer and a busy server are tried again, as `Transfers` does. Raises OSError where the
+    server does not answer, or not with 200, or with more than `largest` bytes.
     """
+    for attempt in range(1, settings.attempts):
+        try:
+            return _fetch_whole(url, settings, largest)
+        except ConnectionError:  # noqa: PERF203 (one round is one transfer)
+            time.sleep(settings.first_delay * 2 ** (attempt - 1))
+    return _fetch_whole(url, settings, largest)
+
+
+def _fetch_whole(url: str, settings: NetworkSettings, largest: int) -> bytes:
+    """Fetch once. Raises ConnectionError for what may be otherwise the next time, and OSError for the rest."""
     import pycurl
 
     job = _Job(url, (), lambda _response: None, None)
@@ -326,11 +338,12 @@ def fetch_whole(url: str, settings: NetworkSettings, *, largest: int = LARGEST_B
     except pycurl.error as error:
         if error.args[0] == pycurl.E_WRITE_ERROR:
             raise OSError(f"{redact_url(url)}: is longer than {largest // 2**20} MiB") from error
-        raise OSError(_explain(job, (error.args[0], error.args[1]), 0)) from error
+        hopeless = error.args[0] in {pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_PEER_FAILED_VERIFICATION}
+        raise (OSError if hopeless else ConnectionError)(_explain(job, (error.args[0], error.args[1]), 0)) from error
     status = easy.getinfo(pycurl.RESPONSE_CODE)
     easy.close()
     if status != 200:
-        raise OSError(f"{redact_url(url)}: answered {status}")
+        raise (ConnectionError if status in _RETRIED_STATUS else OSError)(f"{redact_url(url)}: answered {status}")
     return b"".join(job.chunks)
 
 

@@ -158,6 +158,13 @@ def test_a_file_that_is_not_there_is_told_with_its_address(server: IndexServer) 
     )
 
 
+def test_a_server_that_is_busy_is_asked_again(site: Site, server: IndexServer) -> None:
+    body, answers = wheel(), [Answer(503), Answer(drop=True)]
+    site.answers[PATH] = lambda _request: answers.pop() if answers else without_ranges(body)
+    assert release(read(at(server, body)))[0] == "2.7.4.post1"
+    assert answers == []
+
+
 def test_a_server_that_is_not_there_is_told(server: IndexServer) -> None:
     direct = replace(at(server, b""), location=f"http://127.0.0.1:9/{WHEEL}")
     found = problem(read(direct))
