@@ -163,6 +163,27 @@ def test_a_dry_run_names_the_files_that_would_change_and_writes_none(desk: Desk,
     assert tree(desk.project).keys() < before.keys()
 
 
+def test_a_dry_run_of_several_targets_writes_none_of_them(tmp_path: Path, server: IndexServer) -> None:
+    desk = Desk(tmp_path)
+    other = '\n[targets.arm]\npython = "3.13"\nplatform = "linux/arm64"\nbase = "python:3.13-slim-bookworm"\n'
+    desk.write(manifest(server, COMPONENTS).replace('name = "small"', 'name = "small"\ndefault-target = "gpu"') + other)
+    before = tree(desk.project)
+
+    outcome = desk.run("compile", "--dry-run", "--exit-code")
+
+    told = [line for line in outcome.stdout.splitlines() if line.startswith(("dry run", "  "))]
+    files = ["Dockerfile", "STACK.md", "constraints.txt", "lock.toml", "requirements.txt", "steps/00-tools.txt", "verify.py"]
+    listed = [f"  {file}" for file in files]
+    assert told == [
+        "dry run: locks/gpu/ would change",
+        *listed,
+        "dry run: locks/arm/ would change",
+        *listed,
+        "dry run: locks/docker-bake.hcl would change",
+    ]
+    assert (outcome.status, tree(desk.project)) == (1, before)
+
+
 def test_a_dry_run_with_nothing_to_do_says_so(tmp_path: Path, server: IndexServer) -> None:
     desk = Desk(tmp_path)
     desk.write(manifest(server, COMPONENTS))

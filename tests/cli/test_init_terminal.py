@@ -3,14 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import pty
-import select
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from stackc.init.answers import Answers, draft
@@ -18,85 +10,7 @@ from stackc.init.hook import hook_text
 from stackc.init.offer import Shop
 from stackc.matrix.facts import Facts
 from support.cli import Desk, tree
-
-_PATIENCE = 30.0
-
-
-@dataclass
-class Typist:
-    """Somebody at a terminal: waits for a question, and answers."""
-
-    process: subprocess.Popen[bytes]
-    terminal: int
-    seen: str = ""
-    read: int = field(default=0)
-
-    def answer(self, question: str, keys: str) -> None:
-        """Wait until the screen shows a question that was not there before, and type."""
-        while question not in self.seen[self.read :]:
-            assert self._more(), self.seen
-        self.read = self.seen.index(question, self.read) + len(question)
-        os.write(self.terminal, keys.encode())
-
-    def end(self) -> int:
-        """Wait for the end, and return the exit status."""
-        while self._more():
-            pass
-        return self.process.wait(_PATIENCE)
-
-    def interrupt(self) -> int:
-        """Type Ctrl-C until it is heard, and return the exit status.
-
-        Python does not hear the one that comes just before it begins to wait for a line.
-        """
-        for _ in range(int(_PATIENCE)):
-            os.write(self.terminal, b"\x03")
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(1.0)
-                break
-        return self.end()
-
-    def _more(self) -> bool:
-        """Read what comes next; return False at the end, and where nothing comes for long."""
-        ready, _, _ = select.select([self.terminal], [], [], _PATIENCE)
-        try:
-            part = os.read(self.terminal, 4096) if ready else b""
-        except OSError:  # Linux says so when nobody has the other side open any more
-            part = b""
-        self.seen += part.decode()
-        return bool(part)
-
-
-# A new session takes its terminal: only then is Ctrl-C, typed there, a signal.
-_ON_TERMINAL = """
-import fcntl, os, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execv(sys.executable, [sys.executable, "-m", "stackc", "init", *sys.argv[1:]])
-"""
-
-
-@contextmanager
-def typing(desk: Desk, *arguments: str) -> Iterator[Typist]:
-    """Start a command on a terminal of its own."""
-    desk.project.mkdir(parents=True, exist_ok=True)
-    terminal, other = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", _ON_TERMINAL, *arguments],
-        cwd=desk.project,
-        env={**desk.environment, "TERM": "dumb", "COLUMNS": "200"},
-        stdin=other,
-        stdout=other,
-        stderr=other,
-        start_new_session=True,
-    )
-    os.close(other)
-    try:
-        yield Typist(process, terminal)
-    finally:
-        os.close(terminal)
-        if process.poll() is None:
-            process.kill()
-        process.wait(_PATIENCE)
+from support.typist import typing
 
 
 def text_of(answers: Answers) -> bytes:
@@ -106,7 +20,7 @@ def text_of(answers: Answers) -> bytes:
 
 def test_it_asks_and_writes_what_was_answered(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    with typing(desk) as typist:
+    with typing(desk, "init") as typist:
         typist.answer("CUDA, or cpu (cpu, ", "12.4\n")
         typist.answer("Python (3.8, 3.9, 3.10, 3.11, 3.12, 3.13) [3.10]: ", "3.11\n")
         typist.answer("Projects: ", "transformers accelerate==1.0.1\n")
@@ -133,7 +47,7 @@ next: stackc compile
 
 def test_five_times_return_gives_what_is_usual(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    with typing(desk) as typist:
+    with typing(desk, "init") as typist:
         for question in ("CUDA, or cpu", "Python", "Projects: ", "Name of the stack", "Write .pre-commit-config.yaml too?"):
             typist.answer(question, "\n")
         assert typist.end() == 0
@@ -142,7 +56,7 @@ def test_five_times_return_gives_what_is_usual(tmp_path: Path) -> None:
 
 def test_a_wrong_answer_is_asked_for_again(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    with typing(desk) as typist:
+    with typing(desk, "init") as typist:
         typist.answer("CUDA, or cpu", "12.3\n")
         typist.answer("Error: '12.3' is not one of 'cpu'", "")
         typist.answer("CUDA, or cpu", "cpu\n")
@@ -162,7 +76,7 @@ def test_a_wrong_answer_is_asked_for_again(tmp_path: Path) -> None:
 
 def test_ctrl_c_writes_nothing(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    with typing(desk) as typist:
+    with typing(desk, "init") as typist:
         typist.answer("CUDA, or cpu", "\n")
         typist.answer("Python (", "")
         assert typist.interrupt() == 130
@@ -172,7 +86,7 @@ def test_ctrl_c_writes_nothing(tmp_path: Path) -> None:
 
 def test_a_flag_that_answers_is_answer_enough(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    with typing(desk, "--cpu") as typist:
+    with typing(desk, "init", "--cpu") as typist:
         assert typist.end() == 0
     assert tree(desk.project) == {"stack.toml": text_of(Answers(name="project", cuda=None))}
 
@@ -180,6 +94,6 @@ def test_a_flag_that_answers_is_answer_enough(tmp_path: Path) -> None:
 def test_a_file_that_is_there_is_told_before_anything_is_asked(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.write("# mine\n")
-    with typing(desk) as typist:
+    with typing(desk, "init") as typist:
         assert typist.end() == 2
     assert typist.seen.startswith("error[S013]: `stack.toml` is there already")

@@ -9,6 +9,7 @@ import pytest
 
 from support.cli import TOOLS, Desk, Outcome, tree
 from support.index_server import Answer, IndexServer, Request, Site, serving
+from support.typist import typing
 from support.universe import Release, publish, publish_html
 
 PYPI = {
@@ -199,6 +200,29 @@ def test_a_target_without_a_lock_gets_one(tmp_path: Path, server: IndexServer) -
         ["gpu: proved (5 packages); it had no lock", "wrote stack.toml\nwrote locks/gpu/\n"],
     )
     assert desk.run("check") == Outcome(0, "gpu: proved, nothing drifted\n", "")
+
+
+@pytest.mark.parametrize("keys", ["y\n", "\n"], ids=["yes", "enter"])
+def test_on_a_terminal_it_asks_and_only_a_yes_writes(desk: Desk, keys: str) -> None:
+    before = tree(desk.project)
+
+    with typing(desk, "upgrade", "--cuda", "12.6") as typist:
+        typist.answer("Write the manifest and the locks? [y/N]: ", keys)
+        assert typist.end() == 0
+
+    assert (tree(desk.project) != before) == (keys == "y\n")
+    assert desk.leftovers() == []
+    assert desk.run("compile", "--dry-run", "--exit-code").status == 0
+
+
+def test_an_interrupt_at_the_question_writes_nothing(desk: Desk) -> None:
+    before = tree(desk.project)
+
+    with typing(desk, "upgrade", "--cuda", "12.6") as typist:
+        typist.answer("Write the manifest and the locks? [y/N]: ", "")
+        assert typist.interrupt() == 130
+
+    assert (tree(desk.project), desk.leftovers()) == (before, [])
 
 
 def test_a_manifest_that_somebody_changes_meanwhile_is_not_written_over(desk: Desk, server: IndexServer) -> None:

@@ -11,7 +11,7 @@ from stackc.compile import Compiled
 from stackc.layout import lock_folder
 from stackc.lock.model import Lock, Package
 
-__all__ = ["changes_between", "listed", "summarize", "summarize_all", "versions_of"]
+__all__ = ["changes_between", "counted", "listed", "summarize", "summarize_all", "versions_of"]
 
 _HEADINGS = ("component", "version", "index", "step", "change")
 _LISTED_CHANGES = 12
@@ -44,10 +44,11 @@ def _headline(compiled: Compiled, seconds: float | None) -> str:
         "resolved": f"resolved by {lock.engine.name} {lock.engine.version}, and proved",
     }[compiled.how]
     took = "" if seconds is None else f", {seconds:.1f} s"
-    return f"{compiled.target}: {how} ({_counted(len(lock.packages), 'package')}{took})"
+    return f"{compiled.target}: {how} ({counted(len(lock.packages), 'package')}{took})"
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where that is due."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
@@ -73,12 +74,12 @@ def versions_of(lock: Lock | None) -> dict[NormalizedName, str]:
 def _others(compiled: Compiled) -> Iterator[str]:
     lock = compiled.lock
     if len(lock.packages) > len(lock.roots):
-        needed = _counted(len(lock.packages) - len(lock.roots), "package")
+        needed = counted(len(lock.packages) - len(lock.roots), "package")
         yield f"and {needed} that these need; see {lock_folder(compiled.target)}/STACK.md"
     if compiled.previous is None:
         return
     changes = changes_between(versions_of(compiled.previous), versions_of(lock))
-    yield "changed against the previous lock: " + (_counted(len(changes), "version") if changes else "no version")
+    yield "changed against the previous lock: " + (counted(len(changes), "version") if changes else "no version")
     yield from listed(changes)
 
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 from stackc.cli.chosen import chosen_targets
 from stackc.cli.compile import bake_changes
 from stackc.cli.report import safe
-from stackc.cli.summary import changes_between, versions_of
+from stackc.cli.summary import changes_between, counted, versions_of
 from stackc.cli.terminal import ProgressLine
 from stackc.cli.workshop import open_workshop
 from stackc.compile import Compiled
@@ -118,13 +118,12 @@ def _told(found: Found, manifest: Path, before: str) -> Iterator[str]:
 
 
 def _told_lock(compiled: Compiled) -> Iterator[str]:
-    proved = f"{compiled.target}: proved ({len(compiled.lock.packages)} packages)"
+    proved = f"{compiled.target}: proved ({counted(len(compiled.lock.packages), 'package')})"
     if compiled.previous is None:
         yield f"{proved}; it had no lock"
         return
     changes = changes_between(versions_of(compiled.previous), versions_of(compiled.lock))
-    number = f"{len(changes)} version{'' if len(changes) == 1 else 's'}" if changes else "no version"
-    yield f"{proved}; changed against the previous lock: {number}"
+    yield f"{proved}; changed against the previous lock: {counted(len(changes), 'version') if changes else 'no version'}"
     yield from (f"  {change}" for change in changes)
 
 

@@ -76,7 +76,8 @@ def _spaced(made: str, *, before: str) -> str:
     headers = {line for line in made.splitlines() if line.startswith("[")} - set(before.splitlines())
     for header in headers:
         made = re.sub(rf"\n{{3,}}(?={re.escape(header)}$)", "\n\n", made, flags=re.MULTILINE)
-    return made[:-1] if made.endswith("\n\n") and not before.endswith("\n\n") else made
+    last = next((line for line in reversed(made.splitlines()) if line.startswith("[")), None)
+    return f"{made.rstrip()}\n" if last in headers else made
 
 
 def renamable(text: str, rename: Rename) -> bool:

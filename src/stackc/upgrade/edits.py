@@ -214,6 +214,11 @@ class _Draft:
             *([f"Python {place.python} to {aim.python}"] if Version(aim.python) < Version(place.python) else []),
         ]
         self._notes += [f"target {target} goes down from {each}" for each in down]
+        self._notes += [
+            f"components.{each.spelled}: it is one file, for the torch, CUDA or Python before perhaps: see that it still fits"
+            for each in place.components
+            if each.direct is not None
+        ]
 
     def _image(self) -> None:
         """Move the runtime base with the base of all targets, and let uv bring a Python that a base image does not have."""

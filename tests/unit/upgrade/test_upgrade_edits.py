@@ -247,6 +247,15 @@ def test_a_runtime_base_moves_with_the_base() -> None:
     assert changes[-1] == '+ runtime-base = "nvidia/cuda:12.6.3-base-ubuntu22.04" # to run on'
 
 
+def test_a_component_that_is_one_file_is_to_be_looked_at() -> None:
+    url = "https://example.org/flash_attn-2.7.4+cu12torch2.5-cp310-cp310-linux_x86_64.whl"
+    text = f'{STACK}\n[components.flash-attn]\nurl = "{url}"\nsha256 = "{"a" * 64}"\n'
+    _, notes = drafted(text, to(cuda="12.6"))
+    assert notes == [
+        "components.flash-attn: it is one file, for the torch, CUDA or Python before perhaps: see that it still fits"
+    ]
+
+
 @pytest.mark.parametrize(
     ("asked", "message", "hint"),
     [
