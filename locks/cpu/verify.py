@@ -47,15 +47,15 @@ LOCKED = json.loads(
   "constraints.txt": "5d388f0561f3494f167020ba1dde2df94f4a34ad1fee3f35a6ea629046ad152b",
   "requirements.txt": "2100addb51996adfdf0c2d717b3c4a779b34ec60f932a661114a0dfb4e96f928",
   "steps/00-tools.txt": "eea0e682f524e9b16d64ed87875278a6adefe6ecaca895f7d8d512c7dccad1bb",
-  "steps/01-numpy.txt": "98962620f689016b26f2fa1b61c7890c27261f19c4b186b06e19a499ab729674",
-  "steps/02-scipy.txt": "009ec48356539cf2548144a3305a41d7317db2923021dca8eda1bbca6e926945",
-  "steps/03-torch.cpu.txt": "2d005cfbf60e415ee74b78c1aef2a183760d41f0183faf47a8b6eda63a5ceb88",
-  "steps/03-torch.txt": "87408d850890551fbc6af251dd4d4b0c687585583e5af5895ff033a47549b2a6"
+  "steps/01-numpy.txt": "bac81636d3b976de1c19f282c6010dbe11dea4fcb7fbfd4df009c2f634cbe65d",
+  "steps/02-scipy.txt": "338a664776b363dbfe395f2df8e7b97725764f0c31f93a968012d637897818a7",
+  "steps/03-torch.cpu.txt": "8d9c6f7e813679335216b269932a8c8ac29b4654e2f6e924cd8081ae9b499ce7",
+  "steps/03-torch.txt": "d8dd63ae1548240580b498189f12b2168f4ce522fb3e53b03bdfd1ca169023fd"
  },
  "inputs": {
   "manifest": "sha256:78b776f33b10d2de69e55cf5bfd4f2b73fa3be15051bf78cbe69673b2b2b77c5",
   "matrix": "sha256:07d28f7f5c9df32fca3a500c468af1dd2f35b1fac4f70a9dd493590dada622ae",
-  "templates": "sha256:0eac428395d4f7c813cd023ed132a662e20092c183a4e5da15335f5cd6128b56"
+  "templates": "sha256:a20ba71c99e4b0f6f4d5fde9e76a9698311bb616b90b5ba96a0b5152a34f1ec3"
  },
  "machine": "x86_64",
  "packages": {

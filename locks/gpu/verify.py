@@ -47,15 +47,15 @@ LOCKED = json.loads(
   "constraints.txt": "1fbb8e6a8dda0b6e7bccd6685cd6b86366a95fbd728b63f0aca339e9757c7749",
   "requirements.txt": "bfaef133ddcfe3b5eafbbeb23f5d9e6e445c1ca95e7e824826bf3fe3ef69165c",
   "steps/00-tools.txt": "0c1bd6c642e1fe4a7dcdff1b94b5dfdc226664118f163b42cf7e816edc360c42",
-  "steps/01-numpy.txt": "4ad5912b37bfef8fe6328646dd63c2cfb5cb5092a0477be88f7b26b7646a4e4c",
-  "steps/02-scipy.txt": "e019880e4fea1dcd38fe2ee381bb219f5222d930c76267cbffc44282051f9020",
-  "steps/03-torch.cu124.txt": "c0e32cbb7d149ed249b4a1669254cc438fd28002fba3e8714566c5bb37a980f2",
-  "steps/03-torch.txt": "4c26b9aee043ca78853f8b2b490bd6830c6b9965016581c76b1f4b29632aaedc"
+  "steps/01-numpy.txt": "87e1c9405fc5ea06e8ecb030ff4476d41d6b14292a5f1f651a5511935926b5a2",
+  "steps/02-scipy.txt": "c0b403da1fcb8391e7e6be24d963d7608d03648660e647ccab966673ba1adc21",
+  "steps/03-torch.cu124.txt": "5abb501473398a13486bf737fd75919db8f7a5a637302dfbc737074f31fa1a7e",
+  "steps/03-torch.txt": "9ae09fdfb74b225a3ab2f46611862ead28b44395cf17a34fde6fbe5936d5505e"
  },
  "inputs": {
   "manifest": "sha256:78b776f33b10d2de69e55cf5bfd4f2b73fa3be15051bf78cbe69673b2b2b77c5",
   "matrix": "sha256:07d28f7f5c9df32fca3a500c468af1dd2f35b1fac4f70a9dd493590dada622ae",
-  "templates": "sha256:0eac428395d4f7c813cd023ed132a662e20092c183a4e5da15335f5cd6128b56"
+  "templates": "sha256:a20ba71c99e4b0f6f4d5fde9e76a9698311bb616b90b5ba96a0b5152a34f1ec3"
  },
  "machine": "x86_64",
  "packages": {

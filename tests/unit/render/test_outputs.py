@@ -134,6 +134,15 @@ def test_a_stack_without_steps_keeps_nothing_out() -> None:
     ]
 
 
+def test_a_step_does_not_say_who_needs_its_pins_since_a_changed_comment_would_build_it_anew() -> None:
+    first = tuple(component for component in COMPONENTS if component.order == 1)
+    before, after = (
+        rendered(gpu_lock(packages=(package("numpy", "1.26.4", step=1, why=why),), components=first))["steps/01-numpy.txt"]
+        for why in (("stack.toml >=1.26.0,<2.0.0",), ("scipy >=1.22", "stack.toml >=1.26.0,<2.0.0"))
+    )
+    assert before == after
+
+
 def test_an_index_address_loses_its_credentials() -> None:
     manifest = gpu_manifest(cu124="https://user:secret@mirror.example.org:8443/whl/cu124?a=b")
     dockerfile = rendered(manifest=manifest)["Dockerfile"]

@@ -44,11 +44,11 @@ LOCKED = json.loads(
  "files": {
   "constraints.txt": "084ade45ad6f950a783e78c92da6fa792b9a207bea5522793dc28819afb44010",
   "requirements.txt": "bcfe6eb4de973422bb25d08ad6656e6b869e61de29cd5809ce19b17ddaf59107",
-  "steps/00-tools.txt": "e90a8b247f14a87a36428e48f94b978accb742c8b79d57b872c8ad23cb91a205",
-  "steps/01-numpy.txt": "4f2ab9e89df48f6dd1e3193821b93b1386f403364ee513a8da614eace510d8f7",
-  "steps/02-scipy.txt": "b0485ec0c98d8b925438b977a38d55862f11580571fff46c8d93df8e8a0051b8",
-  "steps/03-torch.cu124.txt": "b749764ad110d468e65040ec8c1a337e70f875f1e3113638382fcd93c26b529f",
-  "steps/03-torch.txt": "69fe2b4ef1fba43ef438548d7417553539be192f1dce0e5e4a711d268b103a6b"
+  "steps/00-tools.txt": "5281b6a004a0228670fa0989e1c008d75b1bb2155839675b2f1ced5262b951fc",
+  "steps/01-numpy.txt": "b88c8e47a32fc5f1debbe9435cb47051a09442ec21ea4fe6e4b1b6d318130102",
+  "steps/02-scipy.txt": "92eb33ef7751b7bc9abd1b9fd49e485dc0785eb8442b3ef67d75cfb45801fb06",
+  "steps/03-torch.cu124.txt": "7002df6212e79ca34b64efaa6a9be5b3fe50b77676a15c29df8d95d0dfd74e7c",
+  "steps/03-torch.txt": "7e84525fded4d23af66ef3a2b67aefcdb7a9c39bc613610fde7b1e2fca5d36c6"
  },
  "inputs": {
   "manifest": "sha256:0000000000000000000000000000000000000000000000000000000000000000",
