@@ -179,6 +179,11 @@ PATHS = st.lists(PARTS.filter(lambda name: name.strip(".")), min_size=1, max_siz
 @example("requirements/.in")
 @example("x/dockerfile.dockerignore")
 @example("gpu.dockerfile.dockerignore")
+@example("dockerfile.txt")
+@example("dockerfile.in")
+@example("dockerfile-gpu.yml")
+@example("dockerfile.environment.yml")
+@example("dockerfile-requirements.txt")
 def test_the_guard_s_hook_sees_just_the_files_that_a_search_of_folders_does(path: str) -> None:
     assert is_guarded(path) == is_usual(path)
 

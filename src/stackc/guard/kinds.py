@@ -111,10 +111,11 @@ def _usual(path: str) -> Kind | None:
     suffix = _suffix(name)
     if name in _NAMES:
         return _NAMES[name]
-    if suffix in {"txt", "in"}:
-        return _text(folder.rpartition("/")[2], name.removesuffix(f".{suffix}"))
-    if suffix in {"yml", "yaml"}:
-        return "environment.yml" if any(_begins_part(name, word) for word in ("environment", "conda")) else None
+    kind = _text(folder.rpartition("/")[2], name.removesuffix(f".{suffix}")) if suffix in {"txt", "in"} else None
+    if suffix in {"yml", "yaml"} and any(_begins_part(name, word) for word in ("environment", "conda")):
+        kind = "environment.yml"
+    if kind is not None:
+        return kind
     if suffix != "dockerignore" and any(
         name == word or name.startswith((f"{word}.", f"{word}-", f"{word}_")) for word in _IMAGES
     ):
