@@ -5,13 +5,13 @@ from __future__ import annotations
 from msgspec import Struct
 
 from stackc.agreement import Difference, differences
-from stackc.compile import Upgrade, plan_target
 from stackc.errors import Finding
 from stackc.least_change import freed_from, least_change, opening
 from stackc.lock.model import Engine, Lock
 from stackc.lockset import prove_pins
 from stackc.matrix.bases import resolve_target
 from stackc.plan import Plan
+from stackc.planning import Upgrade, plan_target
 from stackc.project import Project
 from stackc.resolve import Conflict, Progress, Resolver, Workshop
 

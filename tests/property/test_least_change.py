@@ -19,7 +19,8 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from stackc.compile import Options, Upgrade, compile_targets
+from stackc.compile import Options, compile_targets
+from stackc.planning import Upgrade
 from stackc.project import load_project
 from stackc.resolve import Workshop
 from stackc.upstream.cache import Cache

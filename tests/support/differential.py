@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackc.agreement import Difference
-from stackc.compile import Upgrade
 from stackc.cross_check import Checked, Question, answer_of, cross_check
 from stackc.engine import ENGINES
 from stackc.engine.model import Engine
 from stackc.errors import IncompatibleError, StackcError
 from stackc.lock.model import Lock
+from stackc.planning import Upgrade
 from stackc.project import Project, load_project
 from stackc.resolve import Workshop
 from stackc.upstream.cache import Cache

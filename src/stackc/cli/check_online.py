@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from stackc.check import beside
 from stackc.cli.terminal import TerminalProgress
 from stackc.cli.workshop import open_workshop
-from stackc.compile import plan_target
 from stackc.errors import Finding, LockError, StackcError, told_once
 from stackc.landing import fallen_before
 from stackc.layout import lock_folder
@@ -17,6 +16,7 @@ from stackc.matrix.bases import resolve_target
 from stackc.online.answers import NotAsked
 from stackc.online.asking import ask
 from stackc.online.standing import Locked, findings_of, locked_in, subject_of
+from stackc.planning import plan_target
 from stackc.project import Project
 from stackc.resolve import Workshop
 

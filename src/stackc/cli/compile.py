@@ -19,12 +19,13 @@ from stackc.cli.summary import summarize_all
 from stackc.cli.terminal import ProgressLine, colored, columns
 from stackc.cli.upgraded import Wish, read_moment, read_upgrade
 from stackc.cli.workshop import open_workshop
-from stackc.compile import Options, Upgrade
+from stackc.compile import Options
 from stackc.compile import compile_targets as compile_all
 from stackc.errors import Finding, NoSolutionError, UsageError, told_once
 from stackc.files import recover, write_file
 from stackc.layout import BAKE, lock_folder, read_outputs
 from stackc.manifest.edit import Edit, changed_lines, edited
+from stackc.planning import Upgrade
 from stackc.project import Project, load_project
 from stackc.render.bake import bake_of
 from stackc.rewrite import Rewrite

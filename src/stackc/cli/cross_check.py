@@ -14,12 +14,13 @@ from stackc.cli.columns import in_columns
 from stackc.cli.report import safe
 from stackc.cli.terminal import ProgressLine, columns
 from stackc.cli.workshop import open_workshop
-from stackc.compile import Compiled, Upgrade, previous_lock
+from stackc.compile import Compiled, previous_lock
 from stackc.cross_check import Checked, Question, answer_of, cross_check
 from stackc.engine import ENGINES
 from stackc.errors import EngineError, NoSolutionError, StackcError, joined
 from stackc.layout import lock_folder
 from stackc.lock.model import Lock
+from stackc.planning import Upgrade
 from stackc.project import Project
 from stackc.resolve import Progress, Workshop
 

@@ -15,7 +15,6 @@ from stackc.cli.chosen import chosen_targets
 from stackc.cli.report import format_place, safe
 from stackc.cli.terminal import TerminalProgress
 from stackc.cli.workshop import open_workshop
-from stackc.compile import plan_target
 from stackc.errors import Finding, LockError, UpstreamError, UsageError
 from stackc.explain import Bound, Explanation, explain_pin
 from stackc.layout import lock_folder
@@ -26,6 +25,7 @@ from stackc.matrix.bases import resolve_target
 from stackc.matrix.packs import did_you_mean
 from stackc.matrix.places import place_of_version
 from stackc.matrix.wording import joined, spelled
+from stackc.planning import plan_target
 from stackc.project import Project, load_project
 from stackc.resolve import Resolver
 

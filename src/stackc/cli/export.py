@@ -13,13 +13,13 @@ from stackc.check import no_lock
 from stackc.cli.chosen import chosen_targets
 from stackc.cli.terminal import TerminalProgress
 from stackc.cli.workshop import open_workshop
-from stackc.compile import plan_target
 from stackc.errors import LockError
 from stackc.export.pylock import export
 from stackc.files import write_file
 from stackc.layout import lock_folder
 from stackc.lock.stored import load_lock
 from stackc.matrix.bases import resolve_target
+from stackc.planning import plan_target
 from stackc.project import Project, load_project
 from stackc.resolve import Resolver
 

@@ -9,12 +9,12 @@ from contextlib import suppress
 from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name
 
-from stackc.compile import Upgrade
 from stackc.errors import Finding, LockError, UsageError
 from stackc.layout import lock_folder
 from stackc.lock.stored import load_known_lock
 from stackc.manifest.cursor import Refusal, nearest
 from stackc.manifest.reference import day, moment
+from stackc.planning import Upgrade
 from stackc.project import Project
 
 __all__ = ["PROJECT_MARK", "Wish", "read_moment", "read_upgrade"]

@@ -12,7 +12,6 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from stackc.compile import plan_target
 from stackc.conflict.absent import absent_lines, around, component_findings, left_out_lines
 from stackc.conflict.core import Core, Unanswered
 from stackc.conflict.lines import AddressLine, ComponentLine, Line, TargetLine, VersionLine, line_at, place_of, target_lines
@@ -30,6 +29,7 @@ from stackc.matrix.model import Clause
 from stackc.matrix.partners import fill_partners
 from stackc.matrix.wording import rule_note
 from stackc.plan import root_of, routes_of
+from stackc.planning import plan_target
 from stackc.project import Project
 from stackc.resolve import Conflict, Progress, Resolution, Resolver, Workshop
 from stackc.target import Target

@@ -15,13 +15,13 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from stackc.compile import plan_target
 from stackc.conflict.core import Unanswered
 from stackc.conflict.lines import Change, changed
 from stackc.errors import EngineError, IncompatibleError, ManifestError, RenderError, UpstreamError
 from stackc.manifest.model import Component
 from stackc.matrix.bases import resolve_target
 from stackc.plan import Plan, root_of
+from stackc.planning import plan_target
 from stackc.project import Project
 from stackc.render.interpreter import Python
 from stackc.resolve import Conflict, Progress, Resolver, Workshop

@@ -15,7 +15,6 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from stackc.compile import plan_target
 from stackc.errors import Finding, LockError, ManifestError, Place, StackcError
 from stackc.history.changeset import is_generated
 from stackc.history.manifest_merge import Merged, merge_manifest
@@ -29,6 +28,7 @@ from stackc.lock.codec import decode
 from stackc.lock.model import Lock
 from stackc.lockset import LockSet, keep_pins
 from stackc.matrix.bases import resolve_target
+from stackc.planning import plan_target
 from stackc.project import Project
 from stackc.render.bake import bake_of
 

@@ -15,7 +15,6 @@ import tomli
 from msgspec import Struct
 from msgspec.structs import replace
 
-from stackc.compile import plan_target
 from stackc.errors import Finding, LockError, Place, StackcError
 from stackc.layout import BAKE, LOCK, lock_folder
 from stackc.lock.codec import decode, decode_leniently, encode
@@ -23,6 +22,7 @@ from stackc.lock.model import Lock
 from stackc.lock.proof import prove
 from stackc.lockset import LockSet, keep_pins
 from stackc.matrix.bases import resolve_target
+from stackc.planning import plan_target
 from stackc.project import Project
 from stackc.render.bake import bake_of
 

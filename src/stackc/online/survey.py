@@ -11,7 +11,6 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from stackc.check import no_lock
-from stackc.compile import plan_target
 from stackc.errors import LockError, NoSolutionError, StackcError, joined
 from stackc.landing import scene_of
 from stackc.layout import lock_folder
@@ -22,6 +21,7 @@ from stackc.matrix.bases import resolve_target
 from stackc.obstacles import Obstacle, Scene, obstacle_of_misfit, obstacles
 from stackc.online.outlook import Outlook, TargetOutlook, newest_elsewhere, newest_of, outlook_of
 from stackc.plan import Plan
+from stackc.planning import plan_target
 from stackc.project import Project
 from stackc.resolve import Conflict, Progress, Resolver, Workshop
 from stackc.side_by_side import Outcome, resolve_all

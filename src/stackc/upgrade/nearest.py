@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from stackc.compile import plan_target
 from stackc.errors import IncompatibleError
 from stackc.matrix.bases import resolve_target
+from stackc.planning import plan_target
 from stackc.project import Project
 from stackc.resolve import Workshop
 from stackc.upstream.shelf import PageShelf

@@ -6,8 +6,6 @@ from contextlib import suppress
 from html.parser import HTMLParser
 from urllib.parse import urljoin
 
-from stackc.upstream.simple import ProjectStatus
-
 __all__ = ["AnchorReader"]
 
 _VERSION = "pypi:repository-version"
@@ -26,9 +24,9 @@ class AnchorReader(HTMLParser):
         self._said: dict[str, str] = {}
 
     @property
-    def status(self) -> ProjectStatus:
-        """Return the state that the page says its project is in."""
-        return ProjectStatus(self._said.get(_STATUS, "active"), self._said.get(_REASON))
+    def status(self) -> tuple[str, str | None]:
+        """Return the state that the page says its project is in, and the reason if it gives one."""
+        return self._said.get(_STATUS, "active"), self._said.get(_REASON)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take note of a link, of the page's own base, and of the mark of a Simple API."""

@@ -80,7 +80,7 @@ def decode_page(body: bytes, *, content_type: str, url: str) -> list[FileRow]:
 def decode_status(body: bytes, *, content_type: str, url: str) -> ProjectStatus:
     """Return the state that a page which can be decoded says its project is in; without a word of it, it is active."""
     if content_type.partition(";")[0].strip().lower() in _HTML:
-        return _reader(body.decode("utf-8", "replace"), url).status
+        return ProjectStatus(*_reader(body.decode("utf-8", "replace"), url).status)
     try:
         return msgspec.json.decode(body, type=_StatusPage).project_status
     except msgspec.DecodeError:  # files are told by their rows, and a state that nobody can read is none

@@ -10,11 +10,11 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from stackc.compile import plan_target
 from stackc.conflict.explain import explain_conflict, explain_refusal
 from stackc.engine.uv import Uv
 from stackc.errors import Finding, Place, Repair
 from stackc.matrix.bases import resolve_target
+from stackc.planning import plan_target
 from stackc.project import Project, load_project
 from stackc.resolve import Conflict, Resolution, Resolver, Workshop
 from stackc.upstream.cache import Cache
