@@ -287,14 +287,15 @@ def _print(title: str, table: Table) -> None:
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=3, help="how often each case is run (default: 3)")
+    parser.add_argument("--runs", type=int, default=1, help="how often each case is run (default: 1)")
     parser.add_argument("--latency", type=int, default=30, metavar="MS", help="milliseconds per response (default: 30)")
     parser.add_argument("--bandwidth", type=int, default=25, metavar="MB", help="megabytes per second (default: 25)")
     parser.add_argument("stacks", nargs="*", metavar="STACK", help="recorded stacks (default: all for this Python)")
     chosen = parser.parse_args()
-    names = chosen.stacks or suitable()
-    if not names:
-        sys.exit("no recorded stack is for this Python: run it with Python 3.11")
+    fitting = suitable()
+    names = chosen.stacks or fitting
+    if not names or not set(names) <= set(fitting):
+        sys.exit(f"recorded stacks for this Python: {', '.join(fitting) or 'none; run it with Python 3.11'}")
     ratios: dict[str, list[float]] = {"cold": [], "warm": []}
     with (
         tempfile.TemporaryDirectory() as folder,

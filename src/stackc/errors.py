@@ -137,7 +137,7 @@ class UpstreamError(StackcError):
 
 
 class EngineError(StackcError):
-    """An engine is missing, or ended in a way that is neither a solution nor a conflict."""
+    """An engine is missing, ended in a way that is neither a solution nor a conflict, or contradicts another one."""
 
     exit_status = 4
 
