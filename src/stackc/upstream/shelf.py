@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from urllib.parse import quote, urljoin
 
 import msgspec
@@ -52,7 +53,7 @@ class PageShelf:
             return versions_of(project, self._rows(address, project))
         kept = self._cache.curated(page.url, _VERSIONS, page.digest)
         if kept is not None:
-            return [parse_version(text) for text in msgspec.msgpack.decode(kept, type=list[str])]
+            return list(_parsed(kept))
         found = versions_of(project, self._rows(address, project))
         self._cache.store_curated(page.url, _VERSIONS, page.digest, msgspec.msgpack.encode([str(version) for version in found]))
         return found
@@ -64,6 +65,11 @@ class PageShelf:
             return rows
         known = catalog.find(split_credentials(address)[0])
         return [catalog_row(known, file) for file in known.projects.get(project, ())] if known is not None else []
+
+
+@lru_cache(maxsize=256)  # every target asks for the same pages
+def _parsed(kept: bytes) -> tuple[Version, ...]:
+    return tuple(parse_version(text) for text in msgspec.msgpack.decode(kept, type=list[str]))
 
 
 class KeptListings:
