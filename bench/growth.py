@@ -35,8 +35,6 @@ LATENCIES = (0, 30)
 AGED = 600
 EDIT = ('version = ">=4.38,<4.51"', 'version = ">=4.38,<4.50"')
 RELEASES = 8
-MOST_FOR_PIP = 200
-"""Beyond so many projects a run of pip-compile alone takes minutes, and says nothing new."""
 
 
 def manifest_of(number: int, *, index: str | None = None, torch: str = TORCH, edited: bool = False) -> str:
@@ -279,10 +277,10 @@ class Projects:
         policy = "[policy]\nexclude-newer = 2025-01-01T00:00:00Z\n"
         self._text = f"{head}{target}{components}{policy}"
 
-    def cases(self, *, pip: bool) -> list[Case]:
-        """Return all cases; those of pip-tools and pip-compile alone where they are wanted."""
+    def cases(self) -> list[Case]:
+        """Return all cases."""
         uv = [*self._stackc("uv"), *self._alone("uv alone", self._uv)]
-        return [*uv, *self._stackc("pip-tools"), *self._alone("pip-compile alone", self._pip)] if pip else uv
+        return [*uv, *self._stackc("pip-tools"), *self._alone("pip-compile alone", self._pip)]
 
     def beside(self) -> Mapping[str, str]:
         """Return what each case is held against."""
@@ -343,7 +341,7 @@ def projects(*, runs: int) -> None:
             roots = generated(Path(folder, "index"), number)
             with replaying(Path(folder, "index"), (0,)) as sites:
                 scene = Projects(Path(folder, "scene"), number, roots=roots, site=sites[f"0:{AGED}"])
-                cases = scene.cases(pip=number <= MOST_FOR_PIP)
+                cases = scene.cases()
                 for case in cases:
                     if " warm" in case.name:
                         run(case)
