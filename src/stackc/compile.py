@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from importlib import import_module
@@ -121,7 +121,8 @@ class _Run:
         if self._errors:
             self._tell_unwritten(name for name in names if name in made)
             raise joined(self._errors)
-        return tuple(self._finished(each, made.get(each.name)) for each in prepared)
+        written = self._written([each for each in prepared if each.name in made], made)
+        return tuple(self._finished(each, made.get(each.name), written=written) for each in prepared)
 
     def _collected(self, part: Callable[[], Part]) -> Part | None:
         """Return what a part of the run comes to; the error in which it ends is kept, so that the others go on."""
@@ -245,20 +246,28 @@ class _Run:
         for name in names:
             self._progress(name).note(f"it compiles, but nothing is written; `stackc compile {name}` compiles it alone")
 
-    def _finished(self, each: _Prepared, made: _Made | None) -> Compiled:
-        """Return what came of one target, its files written unless nothing is to be."""
+    def _written(self, prepared: Sequence[_Prepared], made: Mapping[str, _Made]) -> frozenset[str]:
+        """Write the files of all targets, or of none, unless nothing is to be; return the targets of which any changed."""
+        if self._options.dry_run or not prepared:
+            return frozenset()
+        from stackc.lockset import write_all
+
+        changed = write_all((made[each.name].lockset, each.folder) for each in prepared)
+        return frozenset(each.name for each, any_did in zip(prepared, changed, strict=True) if any_did)
+
+    def _finished(self, each: _Prepared, made: _Made | None, *, written: Collection[str]) -> Compiled:
+        """Return what came of one target, whose files are written by now."""
         lock = made.lockset.lock if made is not None else each.current
         if lock is None:
             raise BugError(Finding(code="S906", message=f"nothing came of target `{each.name}`"))
         lockset = made.lockset if made is not None else None
-        dry = self._options.dry_run
-        changes = lockset.changes(each.folder) if dry and lockset is not None else ()
+        changes = lockset.changes(each.folder) if self._options.dry_run and lockset is not None else ()
         return Compiled(
             target=each.name,
             lock=lock,
             previous=each.previous,
             how=made.how if made is not None else "current",
-            written=bool(changes) if dry or lockset is None else lockset.write(each.folder),
+            written=bool(changes) or each.name in written,
             warnings=(*_warnings(lock, each.warnings, each.plan, self._project), *(made.fallen if made is not None else ())),
             lockset=lockset,
             changes=changes,

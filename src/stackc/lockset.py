@@ -35,7 +35,7 @@ from stackc.target import Target
 from stackc.view.curate import moment_of
 from stackc.view.shown import ShownRelease
 
-__all__ = ["LockSet", "keep_pins", "lock_pins", "preparations", "prove_pins"]
+__all__ = ["LockSet", "keep_pins", "lock_pins", "preparations", "prove_pins", "write_all"]
 
 
 class LockSet(Struct, frozen=True):
@@ -52,6 +52,24 @@ class LockSet(Struct, frozen=True):
     def write(self, folder: Path) -> bool:
         """Replace the generated files in a folder, all at once; return whether any changed. Raises LockError."""
         return replace_tree(folder, self.files, ours=generated)
+
+
+def write_all(sets: Iterable[tuple[LockSet, Path]]) -> list[bool]:
+    """Replace the generated files of several folders, and return of each whether any changed. Raises LockError.
+
+    Where one of them cannot be written, those before it are put back as they were.
+    """
+    before: list[tuple[Path, dict[str, bytes]]] = []
+    changed: list[bool] = []
+    try:
+        for lockset, folder in sets:
+            before.append((folder, read_outputs(folder)))
+            changed.append(lockset.write(folder))
+    except BaseException:
+        for folder, files in reversed(before[: len(changed)]):
+            replace_tree(folder, files, ours=generated)
+        raise
+    return changed
 
 
 def preparations(project: Project, *, compiled: Path | None) -> Iterator[Callable[[], object]]:

@@ -35,11 +35,13 @@ class Rewrite(Struct, frozen=True, kw_only=True):
         """
         if self.path.read_bytes() != self.before.encode():
             raise ManifestError(_changed_meanwhile(self.path))
+        from stackc.lockset import write_all  # it renders: who only looks does without
+
         write_file(self.path, self.after.encode())
         try:
-            for each in compiled:
-                if each.lockset is not None:
-                    each.lockset.write(self.path.parent / lock_folder(each.target))
+            write_all(
+                (each.lockset, self.path.parent / lock_folder(each.target)) for each in compiled if each.lockset is not None
+            )
         except BaseException:
             write_file(self.path, self.before.encode())
             raise

@@ -142,3 +142,18 @@ def test_a_dry_run_tells_of_all_and_writes_nothing(tmp_path: Path, server: Index
     outcome = desk.run("compile", "--dry-run")
     assert (outcome.status, outcome.stderr, outcome.stdout.startswith("\n".join(told))) == (0, "", True)
     assert list(tree(desk.project)) == ["stack.toml"]
+
+
+def test_where_one_target_cannot_be_written_those_before_it_are_put_back(tmp_path: Path, server: IndexServer) -> None:
+    desk = Desk(tmp_path)
+    desk.write(two(server, APP.replace(">=1", "<2")))
+    assert desk.run("compile", "gpu").status == 0
+    desk.write(two(server, APP.replace(">=1", "==1.0")))
+    desk.write("no folder\n", "locks/new")
+    before = tree(desk.project)
+    outcome = desk.run("compile")
+    assert (outcome.status, outcome.stdout, heads(outcome)[0][:12]) == (1, "", "error[S442]:")
+    assert (tree(desk.project), desk.leftovers()) == (before, [])
+    (desk.project / "locks" / "new").unlink()
+    assert desk.run("compile").status == 0
+    assert tree(desk.project)["locks/gpu/lock.toml"] != before["locks/gpu/lock.toml"]
