@@ -129,9 +129,10 @@ def compile_command(  # noqa: PLR0913 (one per option)
     front of a TARGET write --upgrade -- TARGET. DATE is a day (its beginning in UTC) or a moment with an offset; the
     manifest is rewritten only with the locks of all targets, and keeps its comments.
 
-    The files of a target are replaced all at once, and only by a lock that stackc has proved. What lies there: lock.toml,
+    Targets are resolved side by side, and nothing is written unless all of them compile. The files of a target are replaced
+    all at once, and only by a lock that stackc has proved. What lies there: lock.toml,
     requirements.txt (without what an ordered step installs, such as torch), constraints.txt, steps/, Dockerfile, verify.py
-    and STACK.md. Beside them locks/docker-bake.hcl builds all targets.
+    and STACK.md. Beside them, locks/docker-bake.hcl builds all targets.
     """
     from stackc.cli.compile import compile_targets
     from stackc.cli.upgraded import Wish
