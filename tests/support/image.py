@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +40,8 @@ SITE = "opt/venv/lib/python3.11/site-packages"
 """Where the image's environment keeps what is installed, on this base."""
 
 _TRAILER = re.compile(r"subprocess exited with status \d+|(error|Error): building at STEP .*|error building at STEP .*")
+_EXITED = re.compile(r"(?m)^subprocess exited with status \d+$")
+_TRIES = 5
 _BUILD_ENVIRONMENT = ("--isolation", "chroot", "--network", "host", "-v", f"{CERTIFICATES}:{CERTIFICATES}:ro")
 
 
@@ -62,6 +64,16 @@ class Outcome:
         while lines and _TRAILER.match(lines[-1]):
             lines.pop()
         return lines
+
+    @property
+    def clipped(self) -> bool:
+        """Say whether buildah lost the end of what a command printed, as it can where a command fails on a busy machine.
+
+        Two processes of its chroot isolation say how the command ended. The inner one's word passes through the outer one, as
+        all that the command prints does; the outer one ends without waiting until it has passed everything on. So where one
+        word is missing, so may be lines of the command.
+        """
+        return self.status != 0 and len(_EXITED.findall(self.log)) == 1
 
     @property
     def reused(self) -> list[str]:
@@ -111,8 +123,9 @@ class ImageBench:
         """
         dockerfile = project / "locks" / target / "Dockerfile"
         options = ("--layers", *(() if cached else ("--no-cache",)), "-t", image)
-        outcome = self._build(dockerfile, str(project), *options)
         name = log or image
+        outcome = _heard(lambda: self._build(dockerfile, str(project), *options))
+        sys.stdout.write(f"{name}:\n{outcome.log}\n")  # pytest shows it where a test fails
         self.builds.append(Build(name, outcome.status, outcome.seconds, "" if outcome.status else self.size(image)))
         if self.logs is not None:
             self.logs.mkdir(parents=True, exist_ok=True)
@@ -123,8 +136,12 @@ class ImageBench:
         """Run a command in a new container of an image, or the image's own command where none is named."""
         words = command or tuple(self.config(image)["Cmd"])
         variables = [word for name, value in (environment or {}).items() for word in ("--env", f"{name}={value}")]
-        with self._container(image) as container:
-            return self._call("run", *_BUILD_ENVIRONMENT, *variables, container, "--", *words)
+
+        def run() -> Outcome:
+            with self._container(image) as container:
+                return self._call("run", *_BUILD_ENVIRONMENT, *variables, container, "--", *words)
+
+        return _heard(run)
 
     def config(self, image: str) -> Mapping[str, Sequence[str]]:
         """Return the configuration of an image, in the words of the OCI image specification."""
@@ -228,6 +245,15 @@ def installed_in(site: Path) -> dict[str, str]:
     """Return the version of every distribution in a folder, by normalized name."""
     found = importlib.metadata.distributions(path=[str(site)])
     return {canonicalize_name(distribution.metadata["Name"]): distribution.version for distribution in found}
+
+
+def _heard(carry_out: Callable[[], Outcome]) -> Outcome:
+    """Carry something out until buildah passes on all that its command says: most often the first time."""
+    for _ in range(_TRIES):
+        outcome = carry_out()
+        if not outcome.clipped:
+            return outcome
+    raise AssertionError(f"buildah clipped what a command said {_TRIES} times:\n{outcome.log}")
 
 
 def _check_tools() -> None:
