@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from stackc.cli.streams import open_streams
+
 __all__ = ["main"]
 
 
@@ -14,17 +16,21 @@ def main() -> None:
     Everything is closed and written by then. Taking hundreds of thousands of values apart one by one, as the interpreter does
     at its end, costs a tenth of a run and serves nobody.
     """
-    status = _run(sys.argv[1:])
+    status = 0
     try:
+        open_streams()
+        status = _run(sys.argv[1:])
         sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
-        status = status or _NO_READER
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (the command line has the words for it)
+        status = status or _ended_by(error)
     os._exit(status)
 
 
-_NO_READER = 141
-"""What a shell says of a program that SIGPIPE ended."""
+def _ended_by(error: BaseException) -> int:
+    """Return the exit status of a run that ended before the command line took over, or after it was done."""
+    from stackc.cli.ending import tell
+
+    return tell(error)
 
 
 def _run(arguments: list[str]) -> int:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 __all__ = [
     "EXIT_BUG",
     "EXIT_INTERRUPTED",
+    "EXIT_NO_READER",
     "BugError",
     "CheckError",
     "EngineError",
@@ -24,6 +25,7 @@ __all__ = [
     "ManifestError",
     "MovedError",
     "NoSolutionError",
+    "OutputError",
     "Place",
     "RenderError",
     "Repair",
@@ -36,6 +38,8 @@ __all__ = [
 
 EXIT_BUG = 5
 EXIT_INTERRUPTED = 130
+EXIT_NO_READER = 141
+"""What a shell says of a program that SIGPIPE ended."""
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -138,6 +142,12 @@ class UpstreamError(StackcError):
 
 class EngineError(StackcError):
     """An engine is missing, ended in a way that is neither a solution nor a conflict, or contradicts another one."""
+
+    exit_status = 4
+
+
+class OutputError(StackcError):
+    """What stackc says cannot be written where it is sent."""
 
     exit_status = 4
 

@@ -16,7 +16,7 @@ def rows() -> dict[int, set[str]]:
 
 
 def test_the_table_of_exit_statuses_names_every_error_class_once() -> None:
-    classes: dict[int, set[str]] = {0: set(), errors.EXIT_INTERRUPTED: set()}
+    classes: dict[int, set[str]] = {0: set(), errors.EXIT_INTERRUPTED: set(), errors.EXIT_NO_READER: set()}
     for error in errors.StackcError.__subclasses__():
         if error.__module__ == errors.__name__:
             classes.setdefault(error.exit_status, set()).add(error.__name__)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import click
 
 from stackc import __version__
 from stackc.cli.diff_command import diff_command
+from stackc.cli.ending import tell
 from stackc.cli.git_commands import GIT_COMMANDS
 from stackc.cli.matrix_commands import matrix_group
 from stackc.cli.options import (
@@ -28,7 +28,7 @@ _EPILOG = """\b
 Exit status: 0 fine, 1 the answer is no (drift, or a lock that does not
 prove), 2 usage or manifest, 3 no solution, 4 an engine or index could not
 run, 5 a bug, 6 what is locked moved on its index (check --online), 130
-interrupted. STACKC_CACHE moves the cache.
+interrupted, 141 nobody reads the output. STACKC_CACHE moves the cache.
 """
 
 
@@ -356,23 +356,6 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return 2
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("\ninterrupted: nothing was written", err=True)
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader is gone, and so is the flush at exit
-        return 141
-    except Exception as error:  # noqa: BLE001 (the one place where every error ends)
-        return _tell(error)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (the one place where every error ends)
+        return tell(error)
     return status if isinstance(status, int) else 0
-
-
-def _tell(error: Exception) -> int:
-    from stackc.cli.report import format_error, unexpected
-    from stackc.cli.terminal import colored, columns
-    from stackc.errors import StackcError
-
-    told = error if isinstance(error, StackcError) else unexpected(error)
-    text = format_error(told, color=colored(sys.stderr, os.environ), width=columns(sys.stderr))
-    click.echo(text, err=True, color=True)
-    return told.exit_status

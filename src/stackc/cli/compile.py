@@ -78,12 +78,14 @@ def compile_targets(  # noqa: PLR0913 (one per option)
         _warn(told_once(warning for each in compiled for warning in each.warnings), environment)
         if rewrite is not None and not dry_run:
             rewrite.write(compiled)
+        bake = bake_changes(project, dry_run=dry_run)  # before anything is said: whoever reads it may go away
         click.echo(
             summarize_all(compiled, seconds=time.monotonic() - began, dry_run=dry_run, wide=sys.stdout.isatty()), nl=False
         )
     if rewrite is not None:
         _tell_moved(rewrite, dry_run=dry_run)
-    bake = bake_changes(project, dry_run=dry_run)
+    if bake and dry_run:
+        click.echo(f"dry run: {BAKE} would change")
     if checking is not None:
         checking.tell(compiled)
     if dry_run:
@@ -158,11 +160,9 @@ def _new_bake(project: Project) -> bytes | None:
 
 
 def bake_changes(project: Project, *, dry_run: bool) -> bool:
-    """Write the bake file, last, when the locks that it names are there; in a dry run tell of it. Say whether it changes."""
+    """Write the bake file, last, when the locks that it names are there, unless in a dry run. Say whether it changes."""
     content = _new_bake(project)
-    if content is not None and dry_run:
-        click.echo(f"dry run: {BAKE} would change")
-    elif content is not None:
+    if content is not None and not dry_run:
         write_file(project.folder / BAKE, content)
     return content is not None
 
