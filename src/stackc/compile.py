@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from stackc.errors import BugError, Finding, IncompatibleError, LockError, NoSolutionError, StackcError, UpstreamError, joined
 from stackc.landing import fallen_before, fallen_now, refuse
-from stackc.layout import LOCK, lock_folder
+from stackc.layout import BAKE, LOCK, lock_folder
 from stackc.least_change import Freed, freed_from, least_change, moved_from, opening
 from stackc.lock.model import Engine, Lock
 from stackc.matrix.bases import resolve_target
@@ -21,6 +21,7 @@ from stackc.matrix.check import check_pins
 from stackc.plan import Plan
 from stackc.planning import Upgrade, plan_target
 from stackc.project import Project
+from stackc.render.bake import bake_of
 from stackc.resolve import Conflict, Progress, Resolver, Workshop
 from stackc.side_by_side import Outcome, resolve_all
 from stackc.target import Target
@@ -252,8 +253,8 @@ class _Run:
             return frozenset()
         from stackc.lockset import write_all
 
-        changed = write_all((made[each.name].lockset, each.folder) for each in prepared)
-        return frozenset(each.name for each, any_did in zip(prepared, changed, strict=True) if any_did)
+        sets = {each.name: made[each.name].lockset for each in prepared}
+        return write_all(self._project.folder, sets, beside={BAKE: bake_of(self._project.manifest)})
 
     def _finished(self, each: _Prepared, made: _Made | None, *, written: Collection[str]) -> Compiled:
         """Return what came of one target, whose files are written by now."""

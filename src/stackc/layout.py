@@ -8,12 +8,24 @@ TYPE_CHECKING = False  # `typing` and `pathlib` take longer to import than a sma
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["BAKE", "LOCK", "MANIFEST", "generated", "lock_folder", "outputs_digest", "read_outputs", "templates_folder"]
+__all__ = [
+    "BAKE",
+    "JOURNAL",
+    "LOCK",
+    "MANIFEST",
+    "generated",
+    "lock_folder",
+    "outputs_digest",
+    "read_outputs",
+    "templates_folder",
+]
 
 MANIFEST = "stack.toml"
 LOCK = "lock.toml"
 BAKE = "locks/docker-bake.hcl"
 """The one generated file that is all targets' own, relative to the project."""
+JOURNAL = "locks/.stackc.journal"
+"""Where a run that writes several things says so before it begins, relative to the project; there later if it was killed."""
 
 _FILES = frozenset({LOCK, "requirements.txt", "constraints.txt", "Dockerfile", "verify.py", "STACK.md"})
 

@@ -14,9 +14,9 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from stackc import __version__
+from stackc.changeset import Contents, apply_together
 from stackc.errors import BugError, Finding, IncompatibleError, UpstreamError
-from stackc.files import replace_tree
-from stackc.layout import LOCK, generated, lock_folder, outputs_digest, read_outputs, templates_folder
+from stackc.layout import LOCK, lock_folder, outputs_digest, read_outputs, templates_folder
 from stackc.lock.assemble import ChosenRelease, assemble
 from stackc.lock.builders import missing_builders
 from stackc.lock.codec import encode
@@ -49,27 +49,17 @@ class LockSet(Struct, frozen=True):
         there = read_outputs(folder)
         return tuple(sorted(name for name in self.files.keys() | there.keys() if self.files.get(name) != there.get(name)))
 
-    def write(self, folder: Path) -> bool:
-        """Replace the generated files in a folder, all at once; return whether any changed. Raises LockError."""
-        return replace_tree(folder, self.files, ours=generated)
 
+def write_all(folder: Path, sets: Mapping[str, LockSet], *, beside: Contents) -> frozenset[str]:
+    """Replace the generated files of a project's targets, and what else belongs to them: all of it or nothing.
 
-def write_all(sets: Iterable[tuple[LockSet, Path]]) -> list[bool]:
-    """Replace the generated files of several folders, and return of each whether any changed. Raises LockError.
-
-    Where one of them cannot be written, those before it are put back as they were.
+    Returns the targets of which any file changed. Raises LockError with everything as it was.
     """
-    before: list[tuple[Path, dict[str, bytes]]] = []
-    changed: list[bool] = []
-    try:
-        for lockset, folder in sets:
-            before.append((folder, read_outputs(folder)))
-            changed.append(lockset.write(folder))
-    except BaseException:
-        for folder, files in reversed(before[: len(changed)]):
-            replace_tree(folder, files, ours=generated)
-        raise
-    return changed
+    contents = dict(beside)
+    for target, lockset in sets.items():
+        contents |= {f"{lock_folder(target)}/{name}": body for name, body in lockset.files.items()}
+    changed = apply_together(folder, contents, whole=True)
+    return frozenset(target for target in sets if lock_folder(target) in changed)
 
 
 def preparations(project: Project, *, compiled: Path | None) -> Iterator[Callable[[], object]]:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from stackc.changeset import Contents
 from stackc.compile import Compiled
 from stackc.errors import Finding, ManifestError, Place
-from stackc.files import write_file
-from stackc.layout import lock_folder
 
 __all__ = ["Rewrite"]
 
@@ -28,8 +27,8 @@ class Rewrite(Struct, frozen=True, kw_only=True):
         text = path.read_bytes().decode("utf-8")
         return cls(path=path, before=text, after=text)
 
-    def write(self, compiled: Iterable[Compiled]) -> None:
-        """Write the manifest, then the locks of all its targets; where one of them cannot be written, the old manifest again.
+    def write(self, compiled: Iterable[Compiled], *, beside: Contents) -> None:
+        """Write the manifest, the locks of all its targets, and what else belongs to them: all of it or nothing.
 
         Raises ManifestError S343, with nothing written, if somebody else changed the manifest meanwhile.
         """
@@ -37,14 +36,8 @@ class Rewrite(Struct, frozen=True, kw_only=True):
             raise ManifestError(_changed_meanwhile(self.path))
         from stackc.lockset import write_all  # it renders: who only looks does without
 
-        write_file(self.path, self.after.encode())
-        try:
-            write_all(
-                (each.lockset, self.path.parent / lock_folder(each.target)) for each in compiled if each.lockset is not None
-            )
-        except BaseException:
-            write_file(self.path, self.before.encode())
-            raise
+        sets = {each.target: each.lockset for each in compiled if each.lockset is not None}
+        write_all(self.path.parent, sets, beside={self.path.name: self.after.encode(), **beside})
 
 
 def _changed_meanwhile(path: Path) -> Finding:

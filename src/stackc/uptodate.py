@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stackc import __version__
-from stackc.layout import BAKE, LOCK, lock_folder, outputs_digest, read_outputs, templates_folder
+from stackc.layout import BAKE, JOURNAL, LOCK, lock_folder, outputs_digest, read_outputs, templates_folder
 from stackc.lock.head import Head, read_head
 from stackc.manifest.digest import digest as manifest_digest
 from stackc.manifest.syntax import parse
@@ -59,6 +59,8 @@ def targets_current(manifest: Path, wanted: tuple[str, ...], *, today: str) -> t
         names = tuple(dict.fromkeys(wanted)) or declared
         if not names or not set(names) <= set(declared) or not _bake_current(manifest.parent, content):
             return None
+        if (manifest.parent / JOURNAL).exists():
+            return None  # a run that wrote several locks was killed, and each of them may be current by itself
         if any("path" in component for component in _components(content)):
             return None  # whether those files are still the same takes longer to tell
         inputs = digests(text, file=str(manifest), folder=manifest.parent, today=today)

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from stackc import __version__
-from stackc.layout import BAKE, outputs_digest
+from stackc.layout import BAKE, JOURNAL, outputs_digest
 from stackc.lock.codec import encode
 from stackc.lock.model import Inputs
 from stackc.render.bake import bake_file
@@ -126,6 +126,11 @@ def test_any_change_is_noticed(project: Path, change: Callable[[Path], None]) ->
     change(project)
 
     assert current(project) is None
+
+
+def test_a_run_that_was_killed_while_it_wrote_is_left_to_the_long_way(project: Path) -> None:
+    (project / JOURNAL).touch()
+    assert targets_current(project / "stack.toml", (), today=TODAY) is None
 
 
 def test_a_lock_that_was_edited_by_hand_is_noticed(project: Path) -> None:

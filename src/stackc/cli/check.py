@@ -8,10 +8,12 @@ import os
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
+from stackc.changeset import half_written
 from stackc.check import check_bake, check_target
 from stackc.cli.chosen import chosen_targets
 from stackc.cli.findings import tell, tell_error
 from stackc.cli.guard import judged
+from stackc.cli.settled import torn
 from stackc.errors import CheckError, Finding, MovedError, StackcError, UpstreamError
 from stackc.guard.inspection import Inspector
 from stackc.guard.search import files_below
@@ -64,7 +66,8 @@ def _found(
 ) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
     """Return the findings, and a line of summary for each part of the check."""
     checked = {name: check_target(name, project) for name in names}
-    shared = check_bake(project)
+    half = half_written(project.folder)
+    shared = (*(() if half is None else (torn(half),)), *check_bake(project))
     drifted = {place.file for some in checked.values() for each in some if each.code in _DRIFT for place in each.places}
     files, guarded = _guarded(project, manifest, environment, drifted=drifted)
     summary = [f"{name}: {_verdict(found, 'proved, nothing drifted')}" for name, found in checked.items()]

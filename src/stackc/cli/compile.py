@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from stackc.cli.chosen import chosen_targets
 from stackc.cli.report import format_finding, safe
+from stackc.cli.settled import settle
 from stackc.cli.summary import summarize_all
 from stackc.cli.terminal import ProgressLine, colored, columns
 from stackc.cli.upgraded import Wish, read_moment, read_upgrade
@@ -22,7 +23,7 @@ from stackc.cli.workshop import open_workshop
 from stackc.compile import Options
 from stackc.compile import compile_targets as compile_all
 from stackc.errors import Finding, NoSolutionError, UsageError, told_once
-from stackc.files import recover, write_file
+from stackc.files import write_file
 from stackc.layout import BAKE, lock_folder, read_outputs
 from stackc.manifest.edit import Edit, changed_lines, edited
 from stackc.planning import Upgrade
@@ -54,6 +55,7 @@ def compile_targets(  # noqa: PLR0913 (one per option)
     `cross_check` asks the other engine too, when all is written.
     """
     gc.disable()  # a run is short and makes hundreds of thousands of small values, none of them in cycles
+    settle(manifest.parent, dry_run=dry_run)
     project = load_project(manifest, today=_now().date())
     _warn(project.findings, environment)
     forgotten, targets = read_upgrade(upgrade.words, targets, project)
@@ -62,7 +64,6 @@ def compile_targets(  # noqa: PLR0913 (one per option)
         rewrite = _moved(project, manifest, upgrade.moment, targets)
         project = load_project(manifest, today=_now().date(), text=rewrite.after)
         forgotten = forgotten if forgotten.names else Upgrade(everything=True)
-    recover(project.folder / "locks")
     options = Options(upgrade=forgotten, dry_run=dry_run or rewrite is not None)
     before = _generated(project, names, manifest)
     checking = _cross_check(project, options, engine=engine, offline=offline, environment=environment) if cross_check else None
@@ -77,7 +78,7 @@ def compile_targets(  # noqa: PLR0913 (one per option)
             line.clear()
         _warn(told_once(warning for each in compiled for warning in each.warnings), environment)
         if rewrite is not None and not dry_run:
-            rewrite.write(compiled)
+            rewrite.write(compiled, beside={BAKE: bake_of(project.manifest)})
         bake = bake_changes(project, dry_run=dry_run)  # before anything is said: whoever reads it may go away
         click.echo(
             summarize_all(compiled, seconds=time.monotonic() - began, dry_run=dry_run, wide=sys.stdout.isatty()), nl=False
@@ -160,7 +161,7 @@ def _new_bake(project: Project) -> bytes | None:
 
 
 def bake_changes(project: Project, *, dry_run: bool) -> bool:
-    """Write the bake file, last, when the locks that it names are there, unless in a dry run. Say whether it changes."""
+    """Write the bake file where no lock was written with it, unless in a dry run. Say whether it changes."""
     content = _new_bake(project)
     if content is not None and not dry_run:
         write_file(project.folder / BAKE, content)

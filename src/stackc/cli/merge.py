@@ -10,11 +10,12 @@ import click
 from msgspec import Struct
 from msgspec.structs import replace
 
+from stackc.changeset import apply_together, is_generated, require_no_links
 from stackc.cli.report import safe
+from stackc.cli.settled import settle
 from stackc.cli.summary import changes_between, listed, versions_of
 from stackc.errors import CheckError, Finding, StackcError, UsageError
-from stackc.files import recover, scratch_folder, scratch_parent, write_file
-from stackc.history.changeset import apply_together, is_generated, journal_of, undo_killed
+from stackc.files import scratch_folder, scratch_parent, write_file
 from stackc.history.merging import (
     Locks,
     MergedFiles,
@@ -67,8 +68,9 @@ def finish_merge(manifest: Path, *, environment: Mapping[str, str]) -> None:
     if outcome.files is None:
         _keep_manifest(desk, outcome)
         raise CheckError(_beside(desk, outcome.findings))
-    recover(desk.home / "locks")
-    apply_together(desk.home, outcome.files.beside(desk.present).contents, journal=journal_of(desk.repository))
+    changes = outcome.files.beside(desk.present).contents
+    require_no_links(desk.home, changes)
+    apply_together(desk.home, changes)
     left = mark_merged(desk.repository, outcome.files.names)
     for line in (*_told(outcome), *_next(desk.repository, left)):
         click.echo(line)
@@ -78,8 +80,7 @@ def _desk(manifest: Path, environment: Mapping[str, str]) -> _Desk:
     home = manifest.parent
     repository = find_repository(home, environment=environment)
     working_tree(repository)
-    if undo_killed(home, journal=journal_of(repository)):
-        click.echo("an earlier run was killed while it wrote: what was there before it is back", err=True)
+    settle(home, dry_run=False)
     present = of_the_project(read_folder(home, manifest=manifest.name, with_installed=True), home=home)
     inputs = (name for name in present.files if not is_generated(name))
     stages = read_stages(repository, tuple(dict.fromkeys((manifest.name, "locks", *inputs))))

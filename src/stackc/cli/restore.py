@@ -9,12 +9,13 @@ from pathlib import Path
 
 import click
 
+from stackc.changeset import apply_together, require_no_links
 from stackc.cli.report import format_finding, safe
+from stackc.cli.settled import settle
 from stackc.cli.summary import changes_between, listed, versions_of
 from stackc.cli.terminal import colored, columns
 from stackc.errors import Finding, LockError
-from stackc.files import recover, scratch_folder, scratch_parent
-from stackc.history.changeset import apply_together, journal_of, undo_killed
+from stackc.files import scratch_folder, scratch_parent
 from stackc.history.repository import find_repository, working_tree
 from stackc.history.restore import Restoration, plan_restoration, proved_locks, require_committed
 from stackc.history.revision import Revision, find_revision
@@ -35,6 +36,7 @@ def restore_revision(name: str, *, manifest: Path, force: bool, dry_run: bool, e
     Raises UsageError, ManifestError, CheckError and LockError; then no file has changed.
     """
     home = manifest.parent
+    settle(home, dry_run=dry_run)
     repository = find_repository(home, environment=environment)
     working_tree(repository)
     revision = find_revision(repository, name)
@@ -42,16 +44,13 @@ def restore_revision(name: str, *, manifest: Path, force: bool, dry_run: bool, e
     with scratch_folder(scratch_parent(environment.get("TMPDIR"))) as folder:
         project = open_snapshot(snapshot, folder=folder, today=dt.datetime.now(dt.timezone.utc).date())
         locks, warnings = proved_locks(project, snapshot)
-    recover(home / "locks")
-    journal = journal_of(repository)
-    if not dry_run and undo_killed(home, journal=journal):
-        click.echo("an earlier run was killed while it wrote: what was there before it is back", err=True)
     restoration = plan_restoration(snapshot, folder=home)
     if not force:
         require_committed(repository, restoration)
     before = {target: _lock(home, target) for target in locks}
     if not dry_run and restoration.names:
-        apply_together(home, restoration.contents, journal=journal)
+        require_no_links(home, restoration.contents)
+        apply_together(home, restoration.contents)
     _warn(warnings, environment)
     for line in _told(restoration, revision, before, locks, dry_run=dry_run):
         click.echo(line)

@@ -15,19 +15,19 @@ import click
 from msgspec import Struct
 
 from stackc.cli.chosen import chosen_targets
-from stackc.cli.compile import bake_changes
 from stackc.cli.report import safe
+from stackc.cli.settled import settle
 from stackc.cli.summary import changes_between, counted, versions_of
 from stackc.cli.terminal import ProgressLine
 from stackc.cli.workshop import open_workshop
 from stackc.compile import Compiled
 from stackc.errors import Finding, NoSolutionError, Place, StackcError
-from stackc.files import recover
-from stackc.layout import lock_folder
+from stackc.layout import BAKE, lock_folder
 from stackc.manifest.model import Manifest
 from stackc.manifest.shown import redacted
 from stackc.matrix.facts import Facts
 from stackc.project import load_project
+from stackc.render.bake import bake_of
 from stackc.resolve import Workshop
 from stackc.rewrite import Rewrite
 from stackc.upgrade.asked import Asked
@@ -57,9 +57,9 @@ def upgrade(targets: tuple[str, ...], flags: Flags, *, manifest: Path, environme
         raise click.UsageError("say what to move: --cuda, --torch or --python.")
     asked = Asked.read(Facts.load(), cuda=flags.cuda, torch=flags.torch, python=flags.python)
     today = dt.datetime.now(dt.timezone.utc).date()
+    settle(manifest.parent, dry_run=not flags.write)
     project, rewrite = load_project(manifest, today=today), Rewrite.read(manifest)
     names = chosen_targets(project.manifest, targets)
-    recover(project.folder / "locks")
     line = ProgressLine()
     with ExitStack() as stack:
         search = Search(
@@ -84,8 +84,9 @@ def upgrade(targets: tuple[str, ...], flags: Flags, *, manifest: Path, environme
         if not flags.write and not _confirmed():
             click.echo("\nnothing was written; `--write` writes the manifest and the locks")
             return 0
-        Rewrite(path=manifest, before=rewrite.before, after=found.attempt.text).write(found.attempt.compiled)
-        bake_changes(found.project, dry_run=False)
+        Rewrite(path=manifest, before=rewrite.before, after=found.attempt.text).write(
+            found.attempt.compiled, beside={BAKE: bake_of(found.project.manifest)}
+        )
     written = [safe(str(manifest)), *(f"{lock_folder(each.target)}/" for each in found.attempt.compiled)]
     click.echo("\n" + "".join(f"wrote {name}\n" for name in written), nl=False)
     return 0

@@ -23,13 +23,13 @@ _PAUSE = 0.02
 
 
 @contextmanager
-def turn(parent: Path, *, wait: float) -> Iterator[None]:
-    """Hold the only turn to write in `parent`.
+def turn(parent: Path, *, wait: float, name: str = TURN_FILE) -> Iterator[None]:
+    """Hold the only turn of a name in `parent`, which is that to write there unless it is another's.
 
     Raises `BlockingIOError` when another run still holds it after `wait` seconds. On a file system without locks the turn is
     everybody's: each swap is still atomic there.
     """
-    path = parent / TURN_FILE
+    path = parent / name
     held = _wait_for(path, wait=wait)
     try:
         yield

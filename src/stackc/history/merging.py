@@ -15,8 +15,8 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from stackc.changeset import is_generated
 from stackc.errors import Finding, LockError, ManifestError, Place, StackcError
-from stackc.history.changeset import is_generated
 from stackc.history.manifest_merge import Merged, merge_manifest
 from stackc.history.pins_union import other_files, union_of
 from stackc.history.repository import Repository

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+from stackc.changeset import is_generated
 from stackc.errors import CheckError, Finding, Place
-from stackc.history.changeset import is_generated
 from stackc.history.commits import Commits
 from stackc.history.manifest_merge import merge_manifest
 from stackc.history.merging import Locks, merge_target
