@@ -124,6 +124,34 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(made: Repository) -> None:
     assert tree(made.root) == before
 
 
+def test_a_dry_run_tells_what_would_change_and_what_is_in_its_way(made: Repository, tmp_path: Path) -> None:
+    made.write({"stack.toml": "edited\n"})
+    (made.root / "templates").rename(tmp_path / "elsewhere")
+    (made.root / "templates").symlink_to(tmp_path / "elsewhere")
+    before = tree(made.root)
+    would = BACK.replace("written:", "would write:").replace("removed:", "would remove:").rpartition("brought")[0]
+    assert said(made, "HEAD~1", "--dry-run") == Said(
+        1,
+        f"""\
+{would}dry run: nothing was written, and HEAD~1 (COMMIT) would not be brought back either:
+error[S469]: 2 files have changes that no commit holds, and would lose them
+stack.toml
+templates/Dockerfile.j2
+
+hint: commit them, or put them aside by `git stash --include-untracked`; --force writes over them
+
+error[S472]: `templates` is a link, and what is brought back would be written to where it leads
+ --> templates
+
+hint: replace the link by what belongs there, then run the command again
+""",
+    )
+    assert said(made, "HEAD~1", "--dry-run", "--force").status == 1
+    (made.root / "templates").unlink()
+    forced = said(made, "HEAD~1", "--dry-run", "--force")
+    assert (forced.status, "error" in forced.text, tree(made.root)["stack.toml"]) == (0, False, before["stack.toml"])
+
+
 def test_changes_that_no_commit_holds_are_not_lost_unless_forced(made: Repository) -> None:
     made.write({"stack.toml": "edited\n", "templates/new.j2": "untracked\n", "locks/gpu/STACK.md": "staged\n"})
     made.git("add", "locks/gpu/STACK.md")

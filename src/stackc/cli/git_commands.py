@@ -53,7 +53,7 @@ def install_drivers_command(manifest: Path, *, remove: bool) -> None:
 @click.argument("revision", metavar="REV")
 @with_manifest
 @click.option("--force", is_flag=True, help="Write over changes that no commit holds.")
-@click.option("--dry-run", is_flag=True, help="Tell what would change, and write nothing.")
+@click.option("--dry-run", is_flag=True, help="Tell what would change, and what is in its way, and write nothing.")
 def restore_command(revision: str, manifest: Path, *, force: bool, dry_run: bool) -> None:
     """Bring the manifest, its rule packs, the templates and all locks of REV back together: the way back when a build fails.
 

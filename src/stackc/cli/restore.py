@@ -14,9 +14,9 @@ from stackc.cli.report import format_finding, safe
 from stackc.cli.settled import settle
 from stackc.cli.summary import changes_between, listed, versions_of
 from stackc.cli.terminal import colored, columns
-from stackc.errors import Finding, LockError
+from stackc.errors import CheckError, Finding, LockError, StackcError, joined
 from stackc.files import scratch_folder, scratch_parent
-from stackc.history.repository import find_repository, working_tree
+from stackc.history.repository import Repository, find_repository, working_tree
 from stackc.history.restore import Restoration, plan_restoration, proved_locks, require_committed
 from stackc.history.revision import Revision, find_revision
 from stackc.history.snapshot import read_snapshot
@@ -33,7 +33,8 @@ _LISTED = 20
 def restore_revision(name: str, *, manifest: Path, force: bool, dry_run: bool, environment: Mapping[str, str]) -> None:
     """Bring a revision's project back, unless `dry_run`, and print what that changes.
 
-    Raises UsageError, ManifestError, CheckError and LockError; then no file has changed.
+    Raises UsageError, ManifestError, CheckError and LockError; then no file has changed. A dry run tells what would change
+    before it raises what would keep it from that.
     """
     home = manifest.parent
     settle(home, dry_run=dry_run)
@@ -45,21 +46,40 @@ def restore_revision(name: str, *, manifest: Path, force: bool, dry_run: bool, e
         project = open_snapshot(snapshot, folder=folder, today=dt.datetime.now(dt.timezone.utc).date())
         locks, warnings = proved_locks(project, snapshot)
     restoration = plan_restoration(snapshot, folder=home)
-    if not force:
-        require_committed(repository, restoration)
+    hindrance = _hindrance(home, repository, restoration, force=force)
+    if hindrance is not None and not dry_run:
+        raise hindrance
     before = {target: _lock(home, target) for target in locks}
     if not dry_run and restoration.names:
-        require_no_links(home, restoration.contents)
         apply_together(home, restoration.contents)
     _warn(warnings, environment)
     for line in _told(restoration, revision, before, locks, dry_run=dry_run):
         click.echo(line)
+    if dry_run and restoration.names:
+        click.echo(_tried(revision, hindered=hindrance is not None))
+    if hindrance is not None:
+        raise hindrance
+
+
+def _hindrance(home: Path, repository: Repository, restoration: Restoration, *, force: bool) -> StackcError | None:
+    """Return what keeps a revision from being brought back, None where nothing does."""
+    errors: list[StackcError] = []
+    try:
+        if not force:
+            require_committed(repository, restoration)
+    except CheckError as error:
+        errors.append(error)
+    try:
+        require_no_links(home, restoration.contents)
+    except LockError as error:
+        errors.append(error)
+    return joined(errors) if errors else None
 
 
 def _told(
     restoration: Restoration, revision: Revision, before: Mapping[str, Lock | None], locks: Mapping[str, Lock], *, dry_run: bool
 ) -> Iterator[str]:
-    called = f"{safe(revision.name)} ({revision.short})"
+    called = _called(revision)
     if not restoration.names:
         yield f"nothing to do: the project is that of {called}"
         return
@@ -70,7 +90,18 @@ def _told(
         yield from map(safe, listed(changes))
     yield from _files("write", "written", tuple(restoration.written), dry_run=dry_run)
     yield from _files("remove", "removed", restoration.removed, dry_run=dry_run)
-    yield f"dry run: nothing was written; it would bring {called} back" if dry_run else f"brought {called} back"
+    if not dry_run:
+        yield f"brought {called} back"
+
+
+def _called(revision: Revision) -> str:
+    return f"{safe(revision.name)} ({revision.short})"
+
+
+def _tried(revision: Revision, *, hindered: bool) -> str:
+    if hindered:
+        return f"dry run: nothing was written, and {_called(revision)} would not be brought back either:"
+    return f"dry run: nothing was written; it would bring {_called(revision)} back"
 
 
 def _files(verb: str, done: str, names: Sequence[str], *, dry_run: bool) -> Iterator[str]:
