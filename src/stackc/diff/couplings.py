@@ -59,25 +59,22 @@ def _short(move: Move) -> tuple[str, ...]:
 
 def _brought(keys: Sequence[Key], case: Case, roots: set[Key]) -> list[str]:
     """Return what came along: the manifest's own first, and a family of projects of one prefix as one."""
+    ordered = sorted(keys, key=lambda key: (key not in roots, key))
+    come = [key for key in ordered if case.moves[key].after is not None]
+    gone = [key for key in ordered if case.moves[key].after is None]
+    parts = _by_family(come, roots, {key: f"{key[1]} {_short(case.moves[key])[-1]}" for key in come})
+    ended = _by_family(gone, roots, {key: str(key[1]) for key in gone})
+    return [*parts, f"the end of {_listed(ended)}"] if ended else parts
+
+
+def _by_family(keys: Sequence[Key], roots: set[Key], words: Mapping[Key, str]) -> list[str]:
     families: dict[str, list[Key]] = {}
-    for key in sorted(keys, key=lambda key: (key not in roots, key)):
-        move = case.moves[key]
-        prefix = key[1].partition("-")[0]
-        alone = key in roots or move.after is None
-        families.setdefault(str(key[1]) if alone else prefix, []).append(key)
+    for key in keys:
+        families.setdefault(str(key[1]) if key in roots else key[1].partition("-")[0], []).append(key)
     parts: list[str] = []
     for prefix, members in families.items():
-        if len(members) >= _FAMILY:
-            parts.append(f"{len(members)} projects of {prefix}")
-        else:
-            parts += [_arrival(case.moves[key]) for key in members]
+        parts += [f"{len(members)} projects of {prefix}"] if len(members) >= _FAMILY else [words[key] for key in members]
     return parts
-
-
-def _arrival(move: Move) -> str:
-    if move.after is None:
-        return f"the end of {move.name}"
-    return f"{move.name} {_short(move)[-1]}"
 
 
 def _needed(leader: Key, led: Sequence[Key], case: Case, causes: Causes, taken: set[Key]) -> list[str]:

@@ -11,7 +11,7 @@ from stackc.diff.weight import Lost, Size, download, lost_cache, spelled_size
 from stackc.lock.model import Lock
 from stackc.matrix.facts import Facts
 
-__all__ = ["headline"]
+__all__ = ["headline", "rendered_otherwise"]
 
 
 def headline(before: Lock, after: Lock, *, facts: Facts, partial: bool = False) -> tuple[Point, ...]:
@@ -20,6 +20,13 @@ def headline(before: Lock, after: Lock, *, facts: Facts, partial: bool = False) 
     others = (*_target(before, after), *_weights(before, after), *_made_by(before, after))
     points = islice(builds, 2) if partial else (*builds, *others)
     return tuple(point for point in points if point.before != point.after or point.note)
+
+
+def rendered_otherwise(before: Lock, after: Lock) -> tuple[Point, ...]:
+    """Return the point that the files rendered from two locks differ, for locks in which nothing else does."""
+    if not before.inputs.outputs or before.inputs.outputs == after.inputs.outputs:
+        return ()
+    return (Point(subject="other files", note="what is rendered from the lock differs, and no pin does"),)
 
 
 def _torch(before: Lock, after: Lock, facts: Facts) -> Iterator[Point]:
@@ -100,6 +107,8 @@ def _lost(lost: Lost) -> str:
 def _made_by(before: Lock, after: Lock) -> Iterator[Point]:
     moved = "moved" if before.inputs.matrix and before.inputs.matrix != after.inputs.matrix else None
     yield Point(subject="rules and facts", note=moved)
+    templates = "moved" if before.inputs.templates and before.inputs.templates != after.inputs.templates else None
+    yield Point(subject="templates", note=templates and "moved: what is rendered from the pins differs by more than pins")
     for subject, was, now in (
         ("engine", f"{before.engine.name} {before.engine.version}", f"{after.engine.name} {after.engine.version}"),
         ("stackc", before.stackc, after.stackc),

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from stackc.diff.causes import Case
 from stackc.diff.couplings import couplings
-from stackc.diff.headline import headline
+from stackc.diff.headline import headline, rendered_otherwise
 from stackc.diff.model import Compared, Edit, End, Move, Point, Reading, Reason, State
 from stackc.diff.pins import moves_between, narrowed, pins_of
 from stackc.diff.reading import MISSING
@@ -59,6 +59,8 @@ class Teller(Struct, frozen=True, kw_only=True):
         old, new = (narrowed(pins_of(lock)) if partial else pins_of(lock) for lock in pair)
         moves = {(move.part, move.name): move for move in moves_between(old, new)}
         points = headline(before, after, facts=self.facts, partial=partial)
+        if not moves and not points and not partial:
+            points = rendered_otherwise(before, after)
         case = Case(before=before, after=after, target=target.name, moves=moves, edits=self.edits, rules=self.rules)
         causes = {key: case.direct(move) for key, move in moves.items()}
         why = reasons(case, causes)

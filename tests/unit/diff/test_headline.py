@@ -1,10 +1,14 @@
+"""The headline of two locks: torch, the target, what is downloaded and built again, and what the files are rendered by."""
+
 from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
 from packaging.version import Version
 
+from stackc.diff.compare import compare
 from stackc.diff.headline import headline
+from stackc.diff.model import Diff, End, Reading
 from stackc.diff.weight import Size, spelled_size
 from stackc.diff.words import point_words
 from stackc.lock.model import Lock, LockedFile
@@ -108,3 +112,49 @@ def test_a_sum_says_whose_size_it_leaves_out() -> None:
     assert Size(1).rest == ""
     assert Size(1, ("torch", "x")).rest == "not counting torch, x of unknown size"
     assert Size(1, ("a", "b", "c", "d")).rest == "not counting 4 files of unknown size"
+
+
+def rendered(before: Lock, after: Lock, *, manifests: tuple[str, str] = ("", "")) -> Diff:
+    ends = [
+        End(label=label, locks={"gpu": Reading(lock=lock, text=label)}, manifest=text)
+        for label, lock, text in zip(("base", "head"), (before, after), manifests, strict=True)
+    ]
+    return compare(ends[0], ends[1], facts=FACTS)
+
+
+def with_inputs(**digests: str) -> Lock:
+    return replace(LOCK, inputs=replace(LOCK.inputs, **digests))
+
+
+OTHER = f"sha256:{'9' * 64}"
+DIFFER = {"other files": "what is rendered from the lock differs, and no pin does"}
+TEMPLATES = {"templates": "moved: what is rendered from the pins differs by more than pins"}
+
+
+def points(diff: Diff) -> dict[str, str]:
+    return {point.subject: point_words(point) for point in diff.headline}
+
+
+def test_templates_that_moved_are_told_though_no_pin_did() -> None:
+    found = rendered(LOCK, with_inputs(templates=OTHER, outputs=OTHER))
+    assert (points(found), found.empty, found.targets[0].state) == (TEMPLATES, False, "changed")
+
+
+def test_files_that_are_rendered_otherwise_are_told_whatever_made_them_so() -> None:
+    image = "[image]\napt = [{}]\n"
+    found = rendered(LOCK, with_inputs(manifest=OTHER, outputs=OTHER), manifests=(image.format(""), image.format('"git"')))
+    assert (points(found), len(found.edits), found.targets[0].state) == (DIFFER, 1, "changed")
+    alone = rendered(LOCK, with_inputs(outputs=OTHER))
+    assert (points(alone), alone.empty) == (DIFFER, False)
+
+
+def test_files_that_follow_from_pins_that_moved_are_no_news() -> None:
+    assert "other files" not in points(
+        rendered(with_torch("2.5.1+cu124"), replace(with_torch("2.5.1+cpu"), inputs=LOCK.inputs))
+    )
+    moved = replace(with_torch("2.5.1+cpu"), inputs=with_inputs(outputs=OTHER).inputs)
+    assert "other files" not in points(rendered(with_torch("2.5.1+cu124"), moved))
+
+
+def test_what_only_the_digest_of_the_manifest_tells_is_no_difference() -> None:
+    assert rendered(LOCK, with_inputs(manifest=OTHER)).empty

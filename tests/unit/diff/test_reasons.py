@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from msgspec.structs import replace
+from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from stackc.diff.compare import compare
@@ -69,3 +70,23 @@ def test_a_rule_that_nothing_set_off_is_new_or_changed_where_the_matrix_is() -> 
 
 def test_a_rule_of_a_form_that_cannot_be_read_bounds_nothing() -> None:
     assert why(having(moved(CLICK, "8.3.0", "rule odd <8 or >9", "uvicorn >=7.0"))) == {"click": "unforced"}
+
+
+def test_projects_that_end_with_what_required_them_are_told_in_one_part() -> None:
+    ended = ("nvidia-cublas-cu12", "nvidia-cudnn-cu12", "nvidia-nccl-cu12", "triton")
+    exact = tuple(f"{name}==1.0" for name in ended)
+    torch = next(each for each in LOCK.packages if each.name == "torch")
+    gone = tuple(
+        replace(CLICK, name=NormalizedName(name), version=Version("1.0"), why=("torch ==1.0",), step=torch.step)
+        for name in ended
+    )
+    base = replace(LOCK, packages=(*LOCK.packages, *gone))
+    base = replace(
+        base, packages=tuple(replace(each, requires=exact) if each.name == "torch" else each for each in base.packages)
+    )
+    head = having(replace(moved(torch, "2.5.1+cpu", *torch.why), requires=()))
+    ends = [
+        End(label=label, locks={"gpu": Reading(lock=lock)}, manifest="") for label, lock in (("base", base), ("head", head))
+    ]
+    found = compare(ends[0], ends[1], facts=FACTS, rules=RULES)
+    assert found.couplings == (f"torch {torch.version} → 2.5.1+cpu brings the end of 3 projects of nvidia and triton",)
