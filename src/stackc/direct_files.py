@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import stat
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -67,8 +69,13 @@ def changed_files(lock: Lock, manifest: Manifest, *, folder: Path) -> Iterator[F
 
 
 def _digest_of(path: Path) -> str:
-    """Return the sha256 of a file. Raises OSError. What has neither moved nor grown since is not read again."""
+    """Return the sha256 of a file. Raises OSError. What has neither moved nor grown since is not read again.
+
+    A pipe would be waited for, and a device may never end.
+    """
     status = path.stat()
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file")
     return _digest(path, status.st_mtime_ns, status.st_size)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,13 @@ def test_a_file_that_is_there_has_its_hash_worked_out(folder: Path, stated: str 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     message = "the file that a component names cannot be read: no such file or directory"
     assert problem(manifest(), tmp_path) == Finding(code="S360", message=message, places=(PLACE,), hint=UNREAD)
+
+
+def test_what_is_no_file_is_not_read(folder: Path) -> None:
+    (folder / "wheels" / WHEEL).unlink()
+    os.mkfifo(folder / "wheels" / WHEEL)
+    message = "the file that a component names cannot be read: it is no regular file"
+    assert problem(manifest(), folder) == Finding(code="S360", message=message, places=(PLACE,), hint=UNREAD)
 
 
 def test_a_link_out_of_the_project_is_refused(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
