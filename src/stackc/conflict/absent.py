@@ -16,6 +16,7 @@ from stackc.matrix.places import place_of_version
 from stackc.matrix.wording import spelled
 from stackc.resolve import Conflict, Resolver
 from stackc.upstream.pages import Absent, Found
+from stackc.view.curate import TOO_NEW
 from stackc.view.session import ViewSession
 from stackc.view.shown import ShownProject
 
@@ -89,10 +90,18 @@ def _no_release(component: Component, specifier: SpecifierSet, *, conflict: Conf
         message=f"{asked} exists, but not for target `{target.name}`" if barred else f"index `{project.index}` has no {asked}",
         places=(place_of_version(component, places=places, target=target.name),),
         notes=tuple(f"{component.name} {version}: {reason}" for version, reason in barred[:_SHOWN_REASONS]),
-        hint=f"the nearest that can be installed on the target: {offer}"
-        if offer
-        else "no release of it can be installed on the target: change the target, or the index that it is looked up on",
+        hint=_no_release_hint(offer, too_new=any(reason.startswith(TOO_NEW) for _, reason in barred)),
     )
+
+
+def _no_release_hint(offer: str, *, too_new: bool) -> str:
+    """Return what to do about a range that has no release; `too_new` says that the cut-off alone bars some of it."""
+    if offer:
+        later = "; a later `exclude-newer` lets more in" if too_new else ""
+        return f"the nearest that can be installed on the target: {offer}{later}"
+    if too_new:
+        return "move `exclude-newer` to a later day, below `[policy]` or by `--upgrade-to DATE`: nothing that is older fits"
+    return "no release of it can be installed on the target: change the target, or the index that it is looked up on"
 
 
 def _ruled_out(session: ViewSession, name: NormalizedName, specifier: SpecifierSet) -> bool:

@@ -26,6 +26,7 @@ from stackc.upstream.simple import FileRow
 from stackc.view.filenames import NO_BUILD, Build, parse_version, split_sdist, split_wheel, version_of
 
 __all__ = [
+    "TOO_NEW",
     "Candidate",
     "Curation",
     "Curations",
@@ -37,6 +38,9 @@ __all__ = [
 
 _REVISION = 3
 """Part of every curation's key: raise it when the rules of this module change, so that cached results are made anew."""
+
+TOO_NEW = "it was uploaded after `exclude-newer`"
+"""How a rejection begins that the cut-off alone is the reason for."""
 
 _Order = tuple[int, Build, str]
 """What makes one file of a release better than another, the higher the better."""
@@ -228,7 +232,7 @@ class Curation:
         if file.requires_python is not None and not self._admits_python(file.requires_python):
             reason = f"it needs Python {file.requires_python}"
         elif self._too_new(file.upload_time):
-            reason = f"it was uploaded after `exclude-newer`, on {(file.upload_time or '')[:10]}"
+            reason = f"{TOO_NEW}, on {(file.upload_time or '')[:10]}"
         try:
             return (Version(version) if version else None), reason
         except InvalidVersion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,6 +29,10 @@ PLACES = Places(
 APP = Place(file="stack.toml", line=10, path=("components", "app", "version"), source="==1.0")
 BASE = Place(file="stack.toml", line=12, path=("components", "base", "version"), source=">=2")
 Universe = Mapping[str, tuple[Release, ...]]
+
+
+def old(version: str) -> Release:
+    return Release(version=version, uploaded="2024-01-01T00:00:00Z")
 
 
 def diagnosed(
@@ -95,6 +100,28 @@ def test_a_version_that_exists_but_not_for_the_target(tmp_path: Path, release: R
             places=(APP,),
             notes=(f"app 1.0: {reason}",),
             hint="the nearest that can be installed on the target: 0.8, 0.9, 2.0",
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("others", "hint"),
+    [
+        ((), "move `exclude-newer` to a later day, below `[policy]` or by `--upgrade-to DATE`: nothing that is older fits"),
+        (("0.9",), "the nearest that can be installed on the target: 0.9; a later `exclude-newer` lets more in"),
+    ],
+)
+def test_a_version_that_the_cut_off_bars(tmp_path: Path, others: tuple[str, ...], hint: str) -> None:
+    universe = {"app": (*map(old, others), Release(version="1.0", uploaded="2026-06-01T00:00:00Z"))}
+    plan = make_plan({"app": "==1.0"}, exclude_newer=dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc))
+
+    assert diagnosed(universe, plan, tmp_path) == (
+        Finding(
+            code="S303",
+            message="`app==1.0` exists, but not for target `gpu`",
+            places=(APP,),
+            notes=("app 1.0: it was uploaded after `exclude-newer`, on 2026-06-01",),
+            hint=hint,
         ),
     )
 
