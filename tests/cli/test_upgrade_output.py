@@ -97,6 +97,21 @@ def test_a_move_is_shown_and_written_only_where_that_is_wanted(desk: Desk, serve
     assert desk.run("upgrade", "--cuda", "12.6", "gpu") == Outcome(0, "nothing to do: gpu is at CUDA 12.6 already\n", "")
 
 
+def test_what_a_compile_warns_of_is_told_before_anything_is_written(desk: Desk, server: IndexServer) -> None:
+    desk.write(stack(server).replace("# gives CUDA 12.4", '\ndriver = "550"'))
+    assert desk.run("compile").stderr == ""
+
+    told = desk.run("upgrade", "--cuda", "12.6").stderr
+
+    assert told.startswith(
+        "warning[S201]: `cuda 12.6` and `driver 550` do not work together\n"
+        ' --> stack.toml:14: targets.gpu.base = "nvidia/cuda:12.6.3-devel-ubuntu22.04"\n'
+        ' --> stack.toml:15: targets.gpu.driver = "550"\n'
+        "rule base-driver: cuda==12.6 needs driver>=560 ("
+    )
+    assert told.count("warning[") == 1
+
+
 def test_a_torch_moves_alone_where_the_cuda_has_builds_of_it(desk: Desk) -> None:
     lines = desk.run("upgrade", "--torch", "2.6").stdout.splitlines()
     assert [line for line in lines if line[:1] in {"+", "-"}][2:] == [

@@ -34,7 +34,7 @@ from stackc.rewrite import Rewrite
 if TYPE_CHECKING:
     from stackc.cli.cross_check import CrossCheck
 
-__all__ = ["bake_changes", "compile_targets"]
+__all__ = ["bake_changes", "compile_targets", "warn"]
 
 
 def compile_targets(  # noqa: PLR0913 (one per option)
@@ -57,7 +57,7 @@ def compile_targets(  # noqa: PLR0913 (one per option)
     gc.disable()  # a run is short and makes hundreds of thousands of small values, none of them in cycles
     settle(manifest.parent, dry_run=dry_run)
     project = load_project(manifest, today=_now().date())
-    _warn(project.findings, environment)
+    warn(project.findings, environment)
     forgotten, targets = read_upgrade(upgrade.words, targets, project)
     names, rewrite = chosen_targets(project.manifest, targets), None
     if upgrade.moment is not None:
@@ -76,7 +76,7 @@ def compile_targets(  # noqa: PLR0913 (one per option)
             raise (error if checking is None else checking.explain(names, error)) from None
         finally:
             line.clear()
-        _warn(told_once(warning for each in compiled for warning in each.warnings), environment)
+        warn(told_once(warning for each in compiled for warning in each.warnings), environment)
         if rewrite is not None and not dry_run:
             rewrite.write(compiled, beside={BAKE: bake_of(project.manifest)})
         bake = bake_changes(project, dry_run=dry_run)  # before anything is said: whoever reads it may go away
@@ -168,7 +168,8 @@ def bake_changes(project: Project, *, dry_run: bool) -> bool:
     return content is not None
 
 
-def _warn(findings: Iterable[Finding], environment: Mapping[str, str]) -> None:
+def warn(findings: Iterable[Finding], environment: Mapping[str, str]) -> None:
+    """Print findings that end nothing."""
     for finding in findings:
         text = format_finding(finding, color=colored(sys.stderr, environment), width=columns(sys.stderr))
         click.echo(f"{text}\n", err=True, color=True)

@@ -15,13 +15,14 @@ import click
 from msgspec import Struct
 
 from stackc.cli.chosen import chosen_targets
+from stackc.cli.compile import warn
 from stackc.cli.report import safe
 from stackc.cli.settled import settle
 from stackc.cli.summary import changes_between, counted, versions_of
 from stackc.cli.terminal import ProgressLine
 from stackc.cli.workshop import open_workshop
 from stackc.compile import Compiled
-from stackc.errors import Finding, NoSolutionError, Place, StackcError
+from stackc.errors import Finding, NoSolutionError, Place, StackcError, told_once
 from stackc.layout import BAKE, lock_folder
 from stackc.manifest.model import Manifest
 from stackc.manifest.shown import redacted
@@ -81,6 +82,8 @@ def upgrade(targets: tuple[str, ...], flags: Flags, *, manifest: Path, environme
             raise _refusal(found, asked, manifest, rewrite.before)
         click.echo("".join(f"{safe(said)}\n" for said in dict.fromkeys(found.attempt.said)), err=True, nl=False)
         click.echo("".join(f"{row}\n" for row in _told(found, manifest, rewrite.before)), nl=False)
+        warnings = (warning for each in found.attempt.compiled for warning in each.warnings)
+        warn(told_once(warning for warning in warnings if warning.code != _GONE), environment)
         if not flags.write and not _confirmed():
             click.echo("\nnothing was written; `--write` writes the manifest and the locks")
             return 0
@@ -90,6 +93,10 @@ def upgrade(targets: tuple[str, ...], flags: Flags, *, manifest: Path, environme
     written = [safe(str(manifest)), *(f"{lock_folder(each.target)}/" for each in found.attempt.compiled)]
     click.echo("\n" + "".join(f"wrote {name}\n" for name in written), nl=False)
     return 0
+
+
+_GONE = "S341"
+"""A locked release that its index has no more: of an index that moves, that is no news."""
 
 
 def _workshop(manifest: Manifest, *, stack: ExitStack, flags: Flags, environment: Mapping[str, str]) -> Workshop:

@@ -119,7 +119,10 @@ class _Draft:
             return
         self._edits.append(Edit(("indexes", index, "url"), _readdressed(url, label)))
         rename = Rename(("indexes", index), label)
-        if index != label_of_index(url) or label in self._manifest.indexes or not renamable(self._text, rename):
+        if index != label_of_index(url):
+            return
+        if label in self._manifest.indexes or not renamable(self._text, rename):
+            self._notes.append(f"indexes.{index}: it keeps its name, and is the index of the builds {label} from now on")
             return
         self._edits.append(rename)
         for target in self._manifest.targets:

@@ -155,7 +155,8 @@ def test_an_index_that_is_written_inline_keeps_its_name() -> None:
         '[indexes.cu124] # PyTorch\'s builds\nurl = "https://example.org/whl/cu124/"\nserves = ["torch", "torchvision"]\n',
         '[indexes]\ncu124 = { url = "https://example.org/whl/cu124", serves = ["torch", "torchvision"] } # inline\n',
     )
-    changes, _ = drafted(text, to(cuda="12.6"))
+    changes, notes = drafted(text, to(cuda="12.6"))
+    assert notes == ["indexes.cu124: it keeps its name, and is the index of the builds cu126 from now on"]
     assert changes[:2] == [
         '- cu124 = { url = "https://example.org/whl/cu124", serves = ["torch", "torchvision"] } # inline',
         '+ cu124 = { url = "https://example.org/whl/cu126", serves = ["torch", "torchvision"] } # inline',
