@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -61,6 +62,19 @@ def run(probe: str, bench: Bench, **pins: str) -> Trial:
     chosen = {ProjectName(name): Version(version) for name, version in pins.items()}
     combination = Combination(python=max(bench.interpreters), pins=chosen)
     return try_combination(combination, probe, complete_on=None, bench=bench)
+
+
+def test_a_python_that_pyenv_keeps_is_found_by_the_version_that_the_user_names(tmp_path: Path) -> None:
+    shim = tmp_path / "python3"
+    shim.write_text(f'#!/bin/sh\n[ "$PYENV_VERSION" = ours ] || exit 127\nexec {sys.base_prefix}/bin/python3 "$@"\n')
+    shim.chmod(0o755)
+    surroundings = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
+
+    with pytest.raises(EngineError):
+        find_interpreters(Uv(PATH).binary(), surroundings)
+
+    found = find_interpreters(Uv(PATH).binary(), {**surroundings, "PYENV_VERSION": "ours"})
+    assert list(found) == [Version(platform.python_version())]
 
 
 def test_a_trial_tells_how_its_probe_ended(bench: Bench) -> None:

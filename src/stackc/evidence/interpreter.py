@@ -14,10 +14,10 @@ from packaging.version import Version
 
 from stackc.errors import EngineError, Finding
 from stackc.target import MACHINES, Target
+from stackc.upstream.isolation import FOUND_BY
 
 __all__ = ["find_interpreters", "host_target"]
 
-_FOUND_BY = ("PATH", "HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "PYENV_ROOT")
 _OLDEST = Version("3.8")
 
 
@@ -33,7 +33,7 @@ class _Listed(Struct, frozen=True):
 def find_interpreters(uv: str, environment: Mapping[str, str]) -> Mapping[Version, Path]:
     """Return one CPython per minor version, the newest patch of each. Raises EngineError (S245) where there is none."""
     command = [uv, "python", "list", "--only-installed", "--no-python-downloads", "--no-config", "--output-format", "json"]
-    kept = {name: environment[name] for name in _FOUND_BY if name in environment}
+    kept = {name: environment[name] for name in FOUND_BY if name in environment}
     shown = subprocess.run(command, capture_output=True, env={**kept, "UV_NO_CONFIG": "1"}, check=False)
     try:
         listed = msgspec.json.decode(shown.stdout, type=list[_Listed])

@@ -13,10 +13,13 @@ from msgspec import Struct
 from stackc.target import Target
 from stackc.upstream.settings import NetworkSettings
 
-__all__ = ["PASSED_ON", "Isolation"]
+__all__ = ["FOUND_BY", "PASSED_ON", "Isolation"]
 
 PASSED_ON = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
-"""The variables of the user's that uv gets; with PATH and its like, by which it finds a Python, all that reaches it."""
+"""The variables of the user's that uv gets; with those by which it finds a Python, all that reaches it."""
+
+FOUND_BY = ("PATH", "HOME", "PYENV_ROOT", "PYENV_VERSION", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+"""The variables by which uv finds a Python. pyenv's own stand-ins run none that neither PYENV_VERSION nor its files name."""
 
 
 class Isolation(Struct, frozen=True, kw_only=True):

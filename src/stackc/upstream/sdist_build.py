@@ -26,11 +26,10 @@ from stackc.engine.uv import Uv
 from stackc.errors import EngineError, Finding
 from stackc.files import scratch_folder
 from stackc.redact import redact_text
-from stackc.upstream.isolation import PASSED_ON, Isolation
+from stackc.upstream.isolation import FOUND_BY, PASSED_ON, Isolation
 
 __all__ = ["BuildError", "build_metadata"]
 
-_FINDING = ("PATH", "HOME", "PYENV_ROOT", "XDG_DATA_HOME")
 _CLOSED = "http://127.0.0.1:9"
 """A proxy at which nobody answers (RFC 863): whoever honours proxies reaches nothing."""
 
@@ -134,7 +133,7 @@ class _Build:
         given = isolation.surroundings
         settings = isolation.settings
         return {
-            **{name: given[name] for name in (*PASSED_ON, *_FINDING) if name in given},
+            **{name: given[name] for name in (*PASSED_ON, *FOUND_BY) if name in given},
             "TMPDIR": str(self._home),
             "LC_ALL": "C.UTF-8",
             "NETRC": str(settings.netrc or os.devnull),
