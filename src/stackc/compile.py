@@ -29,6 +29,7 @@ from stackc.upstream.client import IndexClient
 from stackc.uptodate import is_current
 
 if TYPE_CHECKING:
+    from stackc.conflict.trials import Settled
     from stackc.lockset import LockSet
 
 __all__ = ["Compiled", "Options", "compile_targets", "previous_lock"]
@@ -56,10 +57,11 @@ class Compiled(Struct, frozen=True, kw_only=True):
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """How to compile; `dry_run` writes nothing."""
+    """How to compile; `dry_run` writes nothing, and at places of the manifest that are `settled` no repair is looked for."""
 
     upgrade: Upgrade = Upgrade()
     dry_run: bool = False
+    settled: Settled | None = None
 
 
 class _Prepared(Struct, frozen=True, kw_only=True):
@@ -164,9 +166,14 @@ class _Run:
         from stackc.conflict.explain import with_repairs
 
         if found not in self._refused:
-            pins = self._options.upgrade.pins(previous)
             self._refused[found] = with_repairs(
-                found, self._project, target, workshop=self._workshop, progress=progress, preferences=pins
+                found,
+                self._project,
+                target,
+                workshop=self._workshop,
+                progress=progress,
+                preferences=self._options.upgrade.pins(previous),
+                settled=self._options.settled,
             )
         return self._refused[found]
 
@@ -211,7 +218,12 @@ class _Run:
             from stackc.conflict.explain import explain_conflict
 
             told = explain_conflict(
-                outcome, resolver=resolver, project=self._project, workshop=self._workshop, progress=progress
+                outcome,
+                resolver=resolver,
+                project=self._project,
+                workshop=self._workshop,
+                progress=progress,
+                settled=self._options.settled,
             )
             raise NoSolutionError(told)
         from stackc.lockset import lock_pins

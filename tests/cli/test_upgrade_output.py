@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ PYPI = {
     **TOOLS,
     "bitsandbytes": tuple(Release(version=version) for version in ("0.45.0", "0.45.1", "0.45.3", "0.50.2")),
     "helper": (Release(version="1.0"), Release(version="1.1", requires=("triton>=3.2",)), Release(version="1.2")),
-    "triton": tuple(Release(version=version) for version in ("3.1.0", "3.2.0", "3.3.1")),
+    "triton": tuple(Release(version=version) for version in ("3.0.0", "3.1.0", "3.2.0", "3.3.1")),
 }
 
 
@@ -159,6 +160,61 @@ def test_where_nothing_fits_the_reasons_are_told_and_nothing_is_written(desk: De
         "hint: settle what stands above, or ask for another version\n"
     )
     assert (tree(desk.project), desk.leftovers()) == (before, [])
+
+
+def test_releases_that_an_index_lacks_are_passed_over_however_many_they_are(desk: Desk, server: IndexServer) -> None:
+    publish_html(server.site, builds("cu118", ("2.4.0", "0.19.0", "3.0.0")), root="/whl/cu118")
+
+    outcome = desk.run("upgrade", "--cuda", "11.8")
+
+    assert (outcome.status, outcome.stderr) == (0, "")
+    assert outcome.stdout.split("\n\n")[-3:] == [
+        (
+            "torch 2.5.1, 2.6.0, 2.7.0, 2.7.1, 2.5.0 and 2.4.1 were passed over: their index lacks them, or their partners\n"
+            "target gpu goes down from CUDA 12.4 to 11.8\n"
+            "target gpu goes down from torch 2.5.1 to 2.4.0\n"
+            "look at this comment: line 14: # gives CUDA 12.4"
+        ),
+        (
+            "gpu: proved (5 packages); changed against the previous lock: 3 versions\n"
+            "  torch 2.5.1+cu124 -> 2.4.0+cu118\n"
+            "  torchvision 0.20.1+cu124 -> 0.19.0+cu118\n"
+            "  triton 3.1.0 -> 3.0.0"
+        ),
+        "nothing was written; `--write` writes the manifest and the locks\n",
+    ]
+
+
+def test_where_an_index_has_none_the_nearest_is_told_with_all_that_is_in_its_way(desk: Desk, server: IndexServer) -> None:
+    server.requests.clear()
+
+    outcome = desk.run("upgrade", "--cuda", "12.9")
+
+    first, *others = outcome.stderr.split("\n\nerror")
+    assert (outcome.status, outcome.stdout, first.splitlines()[0]) == (
+        3,
+        "",
+        "error[S201]: `bitsandbytes==0.45.0` and `torch` built for CUDA 12.9 do not work together",
+    )
+    assert others == [
+        (
+            "[S302]: index `cu129` has no project `torch`\n --> stack.toml:16: components.torch\n\n"
+            "hint: check the spelling; no other index of the manifest has it either"
+        ),
+        (
+            "[S302]: index `cu129` has no project `torchvision`\n --> stack.toml:21: components.torchvision\n\n"
+            "hint: check the spelling; no other index of the manifest has it either"
+        ),
+        (
+            "[S345]: no way to CUDA 12.9 with torch 2.8.0 was found, and nothing was written\n --> stack.toml\n"
+            "torch 2.9.0, 2.9.1, 2.10.0, 2.11.0, 2.12.1 and 2.13.0 were passed over: "
+            "their index lacks them, or their partners\n\nhint: settle what stands above, or ask for another version\n"
+        ),
+    ]
+    asked = Counter(request.path for request in server.requests)
+    assert asked == dict.fromkeys(
+        (f"/{root}/{name}/" for root in ("whl/cu129", "simple") for name in ("torch", "torchvision")), 1
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import datetime as dt
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from difflib import unified_diff
 from functools import partial
 from pathlib import Path
@@ -20,16 +19,14 @@ from stackc.cli.report import safe
 from stackc.cli.settled import settle
 from stackc.cli.summary import changes_between, counted, versions_of
 from stackc.cli.terminal import ProgressLine
-from stackc.cli.workshop import open_workshop
+from stackc.cli.workshop import moved, open_workshop
 from stackc.compile import Compiled
 from stackc.errors import Finding, NoSolutionError, Place, StackcError, told_once
 from stackc.layout import BAKE, lock_folder
-from stackc.manifest.model import Manifest
 from stackc.manifest.shown import redacted
 from stackc.matrix.facts import Facts
 from stackc.project import load_project
 from stackc.render.bake import bake_of
-from stackc.resolve import Workshop
 from stackc.rewrite import Rewrite
 from stackc.upgrade.asked import Asked
 from stackc.upgrade.search import Attempt, Found, Search
@@ -62,13 +59,14 @@ def upgrade(targets: tuple[str, ...], flags: Flags, *, manifest: Path, environme
     project, rewrite = load_project(manifest, today=today), Rewrite.read(manifest)
     names = chosen_targets(project.manifest, targets)
     line = ProgressLine()
-    with ExitStack() as stack:
+    opened = open_workshop(project.manifest, engine=flags.engine, offline=flags.offline, environment=environment)
+    with opened as workshop:
         search = Search(
             path=manifest,
             text=rewrite.before,
             project=project,
             today=today,
-            workshop=partial(_workshop, stack=stack, flags=flags, environment=environment),
+            workshop=partial(moved, workshop),
             progress=line.of,
         )
         try:
@@ -97,11 +95,6 @@ def upgrade(targets: tuple[str, ...], flags: Flags, *, manifest: Path, environme
 
 _GONE = "S341"
 """A locked release that its index has no more: of an index that moves, that is no news."""
-
-
-def _workshop(manifest: Manifest, *, stack: ExitStack, flags: Flags, environment: Mapping[str, str]) -> Workshop:
-    opened = open_workshop(manifest, engine=flags.engine, offline=flags.offline, environment=environment)
-    return stack.enter_context(opened)
 
 
 def _confirmed() -> bool:
@@ -156,8 +149,14 @@ def _versions(text: str) -> list[str]:
     return re.findall(r"\d+\.\d+(?:\.\d+)*", text)
 
 
-def _passed_over(attempt: Attempt) -> list[str]:
-    return [f"torch {other.move.torch} was passed over: {_reason(other)}" for other in attempt.others]
+def _passed_over(attempt: Attempt) -> Iterator[str]:
+    lacking = [other for other in attempt.others if other.lacking]
+    for other in attempt.others:
+        if other not in lacking or len(lacking) == 1:
+            yield f"torch {other.move.torch} was passed over: {_reason(other)}"
+    if len(lacking) > 1:
+        *rest, last = (str(other.move.torch) for other in lacking)
+        yield f"torch {', '.join(rest)} and {last} were passed over: their index lacks them, or their partners"
 
 
 def _reason(attempt: Attempt) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache as cached
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from stackc.engine import ENGINES
 from stackc.errors import Finding, UsageError
@@ -17,7 +19,7 @@ from stackc.upstream.cache import Cache
 from stackc.upstream.pip_config import default_index_url
 from stackc.upstream.settings import NetworkSettings
 
-__all__ = ["cache_folder", "open_workshop"]
+__all__ = ["cache_folder", "moved", "open_workshop"]
 
 
 @contextmanager
@@ -29,17 +31,13 @@ def open_workshop(manifest: Manifest, *, engine: str, offline: bool, environment
     folder = cache_folder(environment)
     cache = Cache(folder / "cache.sqlite")
 
-    @cached
-    def address(index: str) -> str:
-        return manifest.indexes[index].url or default_index_url(cache, environment)
-
     resolver = ENGINES[engine](environment.get("PATH"))
     try:
         yield Workshop(
             engine=resolver,
             cache=cache,
             settings=NetworkSettings.from_environment(environment, offline=offline),
-            addresses=address,
+            addresses=_addresses(manifest, cache, environment),
             engine_cache=folder / "engine",
             compiled_templates=_made(folder / "templates"),
             scratch=scratch_parent(environment.get("TMPDIR")),
@@ -48,6 +46,21 @@ def open_workshop(manifest: Manifest, *, engine: str, offline: bool, environment
     finally:
         resolver.close()
         cache.close()
+
+
+def moved(workshop: Workshop, manifest: Manifest) -> Workshop:
+    """Return an open workshop for another manifest of the same user."""
+    return replace(workshop, addresses=_addresses(manifest, workshop.cache, workshop.surroundings))
+
+
+def _addresses(manifest: Manifest, cache: Cache, environment: Mapping[str, str]) -> Callable[[str], str]:
+    """Return an index's address by its name; pip is asked once for that of the default index, if at all."""
+
+    @cached
+    def address(index: str) -> str:
+        return manifest.indexes[index].url or default_index_url(cache, environment)
+
+    return address
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:

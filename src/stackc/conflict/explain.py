@@ -18,7 +18,7 @@ from stackc.conflict.lines import AddressLine, ComponentLine, Line, TargetLine, 
 from stackc.conflict.links import find_links
 from stackc.conflict.members import InForce, Member, Stack, find_core
 from stackc.conflict.repairs import Reason, Repaired, Scene, find_repairs, taken_away
-from stackc.conflict.trials import Trials
+from stackc.conflict.trials import Settled, Trials
 from stackc.conflict.words import engine_lines, named_in, told_by_engine
 from stackc.errors import EngineError, Finding, IncompatibleError, ManifestError, UpstreamError
 from stackc.lock.routing import index_of
@@ -56,13 +56,16 @@ def explain_conflict(
     project: Project,
     workshop: Workshop,
     progress: Progress,
+    settled: Settled | None = None,
     patience: float = PATIENCE,
 ) -> tuple[Finding, ...]:
     """Return what stands in the way of a target's plan, and the changes of one line that were seen to help.
 
-    Here and below, `patience` is how many seconds the search may take; after that, what was found until then is told.
+    Here and below, `patience` is how many seconds the search may take; after that, what was found until then is told. Lines at
+    `settled` places are left as they are.
     """
-    return _Case(project, conflict, resolver, ()).findings(workshop, progress, until=time.monotonic() + patience)
+    case = _Case(project, conflict, resolver, ())
+    return case.findings(workshop, progress, until=time.monotonic() + patience, settled=settled)
 
 
 def explain_refusal(
@@ -107,6 +110,7 @@ def with_repairs(
     workshop: Workshop,
     progress: Progress,
     preferences: Mapping[NormalizedName, Version] | None = None,
+    settled: Settled | None = None,
     patience: float = PATIENCE,
 ) -> tuple[Finding, ...]:
     """Return findings of the matrix, each with the changes of one line that were seen to help.
@@ -124,6 +128,7 @@ def with_repairs(
         progress=progress,
         until=time.monotonic() + patience,
         preferences=preferences or {},
+        settled=settled,
     ) as trials:
         repaired = _all_repaired(told, scene, trials)
         if all(finding.repairs for finding in repaired) or trials.engine_failed:
@@ -194,7 +199,9 @@ class _Case:
         self._cores: list[Core[Member]] = []
         self._scene = Scene(target=self._plan.target, components=self._plan.components[: -len(asked) or None])
 
-    def findings(self, workshop: Workshop, progress: Progress, *, until: float) -> tuple[Finding, ...]:
+    def findings(
+        self, workshop: Workshop, progress: Progress, *, until: float, settled: Settled | None = None
+    ) -> tuple[Finding, ...]:
         """Return what is in the way, with repairs; if an index or the engine fails meanwhile, what is known already."""
         with Trials(
             self._project,
@@ -204,6 +211,7 @@ class _Case:
             until=until,
             preferences=self._plan.preferences,
             asked=self._asked,
+            settled=settled,
         ) as trials:
             trials.adopt(self._resolver, self._plan)
             try:

@@ -35,7 +35,7 @@ from stackc.conflict.values import (
     rule_versions,
     torch_versions,
 )
-from stackc.errors import Repair
+from stackc.errors import Place, Repair
 from stackc.manifest.model import Component
 from stackc.matrix.model import Clause
 from stackc.matrix.partners import exact_version
@@ -82,11 +82,11 @@ def find_repairs(reason: Reason, others: Sequence[Reason], *, scene: Scene, tria
     Where there are none because of `others`, those that help once the lines of the others are taken away.
     """
     search = _Search(reason, scene, trials)
-    shared = [line for line in reason.lines if all(line in other.lines for other in others)]
-    whole = search.repairs(shared)
+    lines = [line for line in reason.lines if not trials.settled(search.place(line))]
+    whole = search.repairs(line for line in lines if all(line in other.lines for other in others))
     if whole or not others or trials.engine_failed:
         return Repaired(whole, by_engine=not trials.engine_failed)
-    return Repaired(search.repairs(reason.lines, *taken_away(others, but=reason)), whole=False)
+    return Repaired(search.repairs(lines, *taken_away(others, but=reason)), whole=False)
 
 
 def taken_away(reasons: Iterable[Reason], *, but: Reason | None = None) -> tuple[tuple[Change, ...], frozenset[str]]:
@@ -120,6 +120,11 @@ class _Search:
                 if repair is not None:
                     found.append(repair)
         return tuple(found)
+
+    def place(self, line: Line) -> Place:
+        """Return where a line stands."""
+        scene, places = self._scene, self._trials.project.manifest.places
+        return place_of(line, components=scene.components, target=scene.target, places=places)
 
     def _repair(self, line: Line, relaxed: tuple[Change, ...], set_aside: frozenset[str]) -> Repair | None:
         for value in islice(dict.fromkeys(self._values(line)), _ATTEMPTS):
@@ -170,15 +175,9 @@ class _Search:
 
     def _worded(self, change: Change, tried: Tried) -> Repair:
         line = change.line
-        place = place_of(
-            line,
-            components=self._scene.components,
-            target=self._scene.target,
-            places=self._trials.project.manifest.places,
-        )
         return Repair(
             what=self._what(line),
-            old=place.source or "",
+            old=self.place(line).source or "",
             new=change.spelled,
             gives=self._gives(line, tried.pins or {}),
         )

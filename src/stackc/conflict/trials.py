@@ -17,7 +17,7 @@ from packaging.version import Version
 
 from stackc.conflict.core import Unanswered
 from stackc.conflict.lines import Change, changed
-from stackc.errors import EngineError, IncompatibleError, ManifestError, RenderError, UpstreamError
+from stackc.errors import EngineError, IncompatibleError, ManifestError, Place, RenderError, UpstreamError
 from stackc.manifest.model import Component
 from stackc.matrix.bases import resolve_target
 from stackc.plan import Plan, root_of
@@ -27,7 +27,10 @@ from stackc.render.interpreter import Python
 from stackc.resolve import Conflict, Progress, Resolver, Workshop
 from stackc.target import Target
 
-__all__ = ["Trials", "Tried"]
+__all__ = ["Settled", "Trials", "Tried"]
+
+Settled = Callable[[Place], bool]
+"""Says of a place of the manifest that nothing else is to stand there: no change of it is any help."""
 
 
 class Tried(Struct, frozen=True):
@@ -49,10 +52,12 @@ class Trials:
         until: float,
         preferences: Mapping[NormalizedName, Version],
         asked: tuple[Component, ...] = (),
+        settled: Settled | None = None,
     ) -> None:
         self.project = project
         self.target = target
         self.asked = asked
+        self.settled = settled or _nothing
         self.engine_failed = False
         self._answered = False
         self._workshop = workshop
@@ -141,6 +146,10 @@ class Trials:
             if index.url is not None and index != self.project.manifest.indexes.get(name)
         }
         return replace(self._workshop, addresses=_addresses(self._workshop.addresses, moved))
+
+
+def _nothing(_: Place) -> bool:
+    return False
 
 
 class _Quiet(Struct, frozen=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -19,7 +20,7 @@ from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from stackc.compile import Compiled, Options, compile_targets
-from stackc.errors import Finding, IncompatibleError, NoSolutionError, StackcError, UpstreamError
+from stackc.errors import Finding, IncompatibleError, NoSolutionError, Place, StackcError, UpstreamError, joined
 from stackc.init.trios import TRIO
 from stackc.manifest.edit import Edit, edited
 from stackc.manifest.model import Manifest
@@ -27,9 +28,11 @@ from stackc.matrix.facts import PARTNERS
 from stackc.project import Project, load_project
 from stackc.resolve import Progress, Workshop
 from stackc.upgrade.asked import Asked
+from stackc.upgrade.builds import Builds
 from stackc.upgrade.edits import edits_for
 from stackc.upgrade.images import cudas_of
 from stackc.upgrade.moves import Move, moves, places_of
+from stackc.upgrade.moves import Place as Stand
 from stackc.upgrade.nearest import between, refused
 
 __all__ = ["Attempt", "Found", "Given", "Search"]
@@ -57,7 +60,8 @@ class Given(Struct, frozen=True, kw_only=True):
 class Attempt(Struct, frozen=True, kw_only=True):
     """One move as far as it came: the new text, what had to change for it, and how it ended.
 
-    `said` is what was noted while it was compiled, `others` are the moves that came to nothing beside it.
+    `said` is what was noted while it was compiled, `others` are the moves that came to nothing beside it. `lacking` says that
+    it was not tried: some index has not what it takes.
     """
 
     move: Move
@@ -68,6 +72,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     said: tuple[str, ...] = ()
     error: StackcError | None = None
     others: tuple[Attempt, ...] = ()
+    lacking: bool = False
 
     @property
     def given_up(self) -> tuple[Given, ...]:
@@ -126,18 +131,28 @@ class Search(Struct, frozen=True, kw_only=True):
         images = {target: cudas_of(manifest.targets[target], facts=facts) for target in targets}
         known = {target: cudas for target, cudas in images.items() if cudas is not None}
         tried: list[Attempt] = []
-        for move in moves(places, asked, facts=facts, images=known):
-            attempt = self._attempt(move, targets)
-            if attempt.text == self.text:
-                return None
-            if attempt.error is None and not attempt.given_up:
-                return self._found(replace(attempt, others=tuple(tried)))
-            tried.append(attempt)
-            if len(tried) == _MOST_MOVES:
-                break
+        passed: list[Attempt] = []
+        with Builds() as builds:
+            for move in moves(places, asked, facts=facts, images=known):
+                drafted = self._drafted(move, places)
+                if drafted.text == self.text:
+                    return None
+                lacking = self._lacking(drafted, targets, builds)
+                if lacking is not None:
+                    passed.append(lacking)
+                    continue
+                attempt = self._attempt(drafted, targets)
+                if attempt.error is None and not attempt.given_up:
+                    return self._found(replace(attempt, others=(*tried, *passed)))
+                tried.append(attempt)
+                if len(tried) == _MOST_MOVES:
+                    break
+        if not tried:
+            nearest, *passed = passed
+            tried = [self._told(nearest)]
         fitting = [attempt for attempt in tried if attempt.error is None]
         best = min(fitting, key=lambda attempt: len(attempt.given_up), default=tried[0])
-        best = replace(best, others=tuple(each for each in tried if each is not best))
+        best = replace(best, others=(*(each for each in tried if each is not best), *passed))
         return self._found(best) if relax and best.error is None else best
 
     def _found(self, attempt: Attempt) -> Found:
@@ -146,43 +161,48 @@ class Search(Struct, frozen=True, kw_only=True):
     def _load(self, text: str) -> Project:
         return load_project(self.path, today=self.today, text=text)
 
-    def _attempt(self, move: Move, targets: Sequence[str]) -> Attempt:
-        """Return how a move ends, after as many rounds as it takes until nothing more is in the way, or cannot give way."""
-        places = places_of(self.project.manifest, targets, facts=self.project.facts)
+    def _drafted(self, move: Move, places: Sequence[Stand]) -> _Draft:
+        """Return a move as edits, and the text that they give."""
         drafted = edits_for(move, places, self.project.manifest, text=self.text, facts=self.project.facts)
-        text = edited(self.text, drafted.edits, file=str(self.path))
-        fixed = {edit.path for edit in drafted.edits if isinstance(edit, Edit)}
-        given: dict[tuple[str, ...], Given] = {}
-        if text == self.text:
-            return Attempt(move=move, text=text, notes=drafted.notes)
+        return _Draft(
+            move=move,
+            text=edited(self.text, drafted.edits, file=str(self.path)),
+            notes=drafted.notes,
+            fixed=frozenset(edit.path for edit in drafted.edits if isinstance(edit, Edit)),
+        )
+
+    def _lacking(self, draft: _Draft, targets: Sequence[str], builds: Builds) -> Attempt | None:
+        """Return how a move ends that needs a torch, or a partner of it, which its index has not."""
+        project, heard = self._load(draft.text), _Heard(self.progress)
+        workshop = self.workshop(project.manifest)
+        found = builds.lacking(project, targets, workshop=workshop, progress=heard.of(targets[0]))
+        if not found:
+            return None
+        return draft.ended(said=tuple(heard.lines), error=NoSolutionError(found), lacking=True)
+
+    def _told(self, lacking: Attempt) -> Attempt:
+        """Return a move that lacks something with all else that is in its way."""
+        heard = _Heard(self.progress)
+        error, _ = self._compile(self._load(lacking.text), heard, settled=lambda _: True)
+        found = [each for each in (error, lacking.error) if each is not None]
+        return replace(lacking, error=joined(found), said=tuple(dict.fromkeys((*lacking.said, *heard.lines))))
+
+    def _attempt(self, draft: _Draft, targets: Sequence[str]) -> Attempt:
+        """Return how a move ends, after as many rounds as it takes until nothing more is in the way, or cannot give way."""
+        text, given = draft.text, dict[tuple[str, ...], Given]()
         for _ in range(_MOST_ROUNDS):
-            heard = _Heard(self.progress)
-            error, compiled = self._compile(text, heard)
+            project, heard = self._load(text), _Heard(self.progress)
+            own = partial(_is_own, fixed=draft.fixed | given.keys(), manifest=project.manifest, targets=targets)
+            error, compiled = self._compile(project, heard, settled=own)
+            ended = draft.ended(text=text, given=tuple(given.values()), compiled=compiled, said=tuple(heard.lines), error=error)
             if error is None:
-                return self._nearer(
-                    Attempt(
-                        move=move,
-                        text=text,
-                        notes=drafted.notes,
-                        given=tuple(given.values()),
-                        compiled=compiled,
-                        said=tuple(heard.lines),
-                    ),
-                    targets,
-                )
-            changes = self._ways_out(error, fixed | given.keys(), text, targets)
+                return self._nearer(ended, targets)
+            changes = _ways_out(error, project.manifest, targets)
             if not changes:
                 break
             given |= {each.path: each for each in changes}
             text = edited(text, [_edit(each) for each in changes], file=str(self.path))
-        return Attempt(
-            move=move,
-            text=text,
-            notes=drafted.notes,
-            given=tuple(given.values()),
-            said=tuple(heard.lines),
-            error=error,
-        )
+        return ended
 
     def _nearer(self, attempt: Attempt, targets: Sequence[str]) -> Attempt:
         """Return an attempt whose pins that gave way are as near to the old ones as can be seen at once."""
@@ -198,10 +218,11 @@ class Search(Struct, frozen=True, kw_only=True):
         for version in islice(between(project, workshop, targets[0], name=name, old=old, new=new), _MOST_NEARER):
             nearer = replace(given, new=json.dumps(f"=={version}"))
             text = edited(attempt.text, [_edit(nearer)], file=str(self.path))
-            if refused(self._load(text), targets):
+            project = self._load(text)
+            if refused(project, targets):
                 continue
             heard = _Heard(self.progress)
-            error, compiled = self._compile(text, heard)
+            error, compiled = self._compile(project, heard, settled=lambda _: True)
             if error is None:
                 rest = tuple(nearer if each is given else each for each in attempt.given)
                 return replace(attempt, text=text, given=rest, compiled=compiled, said=tuple(heard.lines))
@@ -210,57 +231,98 @@ class Search(Struct, frozen=True, kw_only=True):
                 break
         return attempt
 
-    def _compile(self, text: str, heard: _Heard) -> tuple[StackcError | None, tuple[Compiled, ...]]:
+    def _compile(
+        self, project: Project, heard: _Heard, *, settled: Callable[[Place], bool]
+    ) -> tuple[StackcError | None, tuple[Compiled, ...]]:
         try:
-            project = self._load(text)
-            workshop = self.workshop(project.manifest)
             compiled = compile_targets(
                 list(project.manifest.targets),
                 project,
-                workshop=workshop,
+                workshop=self.workshop(project.manifest),
                 progress=heard.of,
-                options=Options(dry_run=True),
+                options=Options(dry_run=True, settled=settled),
             )
         except (IncompatibleError, NoSolutionError, UpstreamError) as error:
             return error, ()
         return None, compiled
 
-    def _ways_out(self, error: StackcError, fixed: set[tuple[str, ...]], text: str, targets: Sequence[str]) -> list[Given]:
-        """Return the changes for what is in the way, nothing if a part of it has none that may be taken."""
-        manifest = self._load(text).manifest
-        found: dict[tuple[str, ...], Given] = {}
-        for finding in error.findings:
-            if finding.severity != "error":
-                continue
-            ways = [way for way in _ways(finding, manifest) if not fixed.intersection(_for_targets(way, manifest, targets))]
-            if not ways:
-                return []
-            best = min(ways, key=lambda way: not way.pinned)
-            found |= _for_targets(best, manifest, targets)
-        return list(found.values())
+
+class _Draft(Struct, frozen=True, kw_only=True):
+    """A move as an edit of the text, and the key paths that it sets."""
+
+    move: Move
+    text: str
+    notes: tuple[str, ...]
+    fixed: frozenset[tuple[str, ...]]
+
+    def ended(
+        self,
+        *,
+        text: str | None = None,
+        given: tuple[Given, ...] = (),
+        compiled: tuple[Compiled, ...] = (),
+        said: tuple[str, ...] = (),
+        error: StackcError | None = None,
+        lacking: bool = False,
+    ) -> Attempt:
+        """Return how it ended."""
+        return Attempt(
+            move=self.move,
+            text=self.text if text is None else text,
+            notes=self.notes,
+            given=given,
+            compiled=compiled,
+            said=said,
+            error=error,
+            lacking=lacking,
+        )
+
+
+def _is_own(place: Place, *, fixed: AbstractSet[tuple[str, ...]], manifest: Manifest, targets: Sequence[str]) -> bool:
+    """Say whether a place is the move's own: torch, what belongs to it, its index, and all else that was changed for it."""
+    path = tuple(map(str, place.path))
+    match path:
+        case ("indexes", *_):
+            return True
+        case (*_, "components", name, _) if canonicalize_name(name) in {TRIO[0], *PARTNERS}:
+            return True
+        case ("components", _):
+            return False  # that a component is there at all, which no repair changes
+        case _:
+            return not fixed.isdisjoint(_for_targets(path, manifest, targets))
+
+
+def _ways_out(error: StackcError, manifest: Manifest, targets: Sequence[str]) -> list[Given]:
+    """Return the changes for what is in the way, nothing if a part of it has none that may be taken."""
+    found: dict[tuple[str, ...], Given] = {}
+    for finding in error.findings:
+        if finding.severity != "error":
+            continue
+        best = min(_ways(finding, manifest), key=lambda way: not way.pinned, default=None)
+        if best is None:
+            return []
+        found |= {path: replace(best, path=path) for path in _for_targets(best.path, manifest, targets)}
+    return list(found.values())
 
 
 def _ways(finding: Finding, manifest: Manifest) -> Iterator[Given]:
-    """Yield the repairs of a finding that touch neither torch nor what belongs to it, as changes of the manifest's lines."""
+    """Yield the repairs of a finding as changes of the manifest's lines."""
     by_line = {_subject(place.path): place for place in finding.places}
     for repair in finding.repairs:
         place = by_line.get(repair.what)
         if place is None or not all(isinstance(key, str) for key in place.path):
             continue
         path = tuple(map(str, place.path))
-        name = canonicalize_name(path[-2]) if "components" in path else None
-        if name is None or name not in {TRIO[0], *PARTNERS}:
-            component = manifest.components.get(name) if name is not None else None
-            pinned = path[-1] == "version" and component is not None and _exact(repair.old)
-            yield Given(path=path, old=repair.old, new=repair.new, pinned=pinned)
+        component = manifest.components.get(canonicalize_name(path[-2])) if "components" in path else None
+        pinned = path[-1] == "version" and component is not None and _exact(repair.old)
+        yield Given(path=path, old=repair.old, new=repair.new, pinned=pinned)
 
 
-def _for_targets(way: Given, manifest: Manifest, targets: Sequence[str]) -> dict[tuple[str, ...], Given]:
-    """Return a change where it concerns the targets that move alone: what others share stays as it is for them."""
-    if way.path[0] != "components" or set(targets) == set(manifest.targets):
-        return {way.path: way}
-    paths = [("targets", target, *way.path) for target in targets if not _overrides(manifest, target, way.path)]
-    return {path: replace(way, path=path) for path in paths}
+def _for_targets(path: tuple[str, ...], manifest: Manifest, targets: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return where a line is changed for the targets that move alone: what others share stays as it is for them."""
+    if path[0] != "components" or set(targets) == set(manifest.targets):
+        return [path]
+    return [("targets", target, *path) for target in targets if not _overrides(manifest, target, path)]
 
 
 def _overrides(manifest: Manifest, target: str, path: tuple[str, ...]) -> bool:
