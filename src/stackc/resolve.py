@@ -95,6 +95,7 @@ class Resolver:
         self._stack = ExitStack()
         self._asking = ExitStack()
         self._running: Running | None = None
+        self._ended = False
         self._server: LoopbackServer | None = None
         self._client = client or self._stack.enter_context(
             IndexClient(workshop.cache, workshop.settings, exclude_newer=plan.exclude_newer)
@@ -166,9 +167,14 @@ class Resolver:
         self._running = self._asking.enter_context(self._engine(f"{self._server.url}simple/"))
         self.session.start()
 
+    @property
+    def heard(self) -> bool:
+        """Say whether the engine that was begun has asked for anything yet, or has ended."""
+        return self._server is None or self._server.asked > 0
+
     def answer(self) -> Solved | Unsolvable | None:
         """Return what the engine that was begun found, None while there is nothing. Raises UpstreamError and EngineError."""
-        answer = self._running.poll() if self._running is not None else None
+        answer = self._running.poll() if self._running is not None and self._ended else None
         if answer is None:
             self._stop_early()
             return None
@@ -291,12 +297,17 @@ class Resolver:
                 cache=self._workshop.engine_cache,
             )
             running = self._workshop.engine.start(question)
-            self._loop.selector.register(running, selectors.EVENT_READ, lambda _file, _mask: None)
+            self._ended = False
+            self._loop.selector.register(running, selectors.EVENT_READ, self._note_end)
             try:
                 yield running
             finally:
                 self._loop.selector.unregister(running)
                 running.stop()
+
+    def _note_end(self, _running: object, _mask: int) -> None:
+        """Take note that the engine has ended, or is about to: until then there is no answer to ask it for."""
+        self._ended = True
 
     def _stop_early(self) -> None:
         """Raise at once if a component's own index fails: the engine would only try the same again."""

@@ -33,7 +33,7 @@ def resolve_all(
     outcomes: dict[Resolver, Outcome] = {}
     try:
         while waiting or running:
-            while waiting and len(running) < _MOST_ENGINES:
+            while waiting and len(running) < _MOST_ENGINES and all(resolver.heard for resolver in running[:1]):
                 running.append(waiting.popleft())
                 outcomes |= _tried(running[-1], running[-1].begin)
             for resolver in running:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from stackc.engine.model import Engine, Question, Running, Solved, Unsolvable
 from stackc.engine.pip_tools import PipTools
@@ -18,6 +19,7 @@ from stackc.loop import Loop
 from stackc.plan import Plan
 from stackc.resolve import Conflict, Resolution, Resolver, Workshop
 from stackc.upstream.cache import Cache
+from stackc.view.neutral import neutral_metadata, neutral_page
 from stackc.view.server import Answer as Served
 from stackc.view.server import LoopbackServer, Reply
 from support.fake_engine import FakeEngine
@@ -258,13 +260,17 @@ def readable(running: Running) -> bool:
 
 
 @contextmanager
-def view(*, silent: bool) -> Iterator[tuple[Loop, str, list[str]]]:
-    """Serve a view that has nothing, or one that never answers, and tell what it was asked."""
-    loop, asked = Loop(), list[str]()
+def view(*, silent: bool = False, app: bool = False) -> Iterator[tuple[Loop, str, list[str]]]:
+    """Serve a view that has nothing but perhaps `app`, or one that never answers, and tell what it was asked."""
+    loop, asked, known = Loop(), list[str](), name_of("app")
 
     def route(path: str, reply: Reply) -> None:
         asked.append(path)
-        if not silent:
+        if app and path == "simple/app/":
+            reply(neutral_page(known, ("1.0",)))
+        elif app and path.endswith(".metadata"):
+            reply(Served(200, neutral_metadata(known, "1.0", ())))
+        elif not silent:
             reply(Served(404))
 
     server = LoopbackServer(loop, route)
@@ -287,6 +293,19 @@ def test_its_file_is_readable_when_it_has_ended_and_not_before(engine: Engine, t
         assert running.poll() == answer
         running.stop()
         assert set(asked) == {"simple/app/"}
+
+
+def test_it_keeps_no_answer_of_the_view(engine: Engine, tmp_path: Path) -> None:
+    with view(app=True) as (loop, url, asked):
+        running = ask(engine, url, tmp_path / "run")
+        wait_until(loop, lambda: running.poll() is not None)
+        answer = running.poll()
+        running.stop()
+
+    assert answer == Solved({name_of("app"): Version("1.0")})
+    assert sorted(asked) == ["files/app/1.0/app-1.0-py3-none-any.whl.metadata", "simple/app/"]
+    kept = [path for path in tmp_path.rglob("*") if path.is_file() and b"app-1.0-py3" in path.read_bytes()]
+    assert kept == []
 
 
 def test_it_can_be_stopped_while_it_waits(engine: Engine, tmp_path: Path) -> None:

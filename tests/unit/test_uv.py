@@ -136,7 +136,7 @@ def test_the_environment_is_built_from_scratch(alone: Path, tmp_path: Path, monk
         "pip", "compile", "requirements.in", "-o", "out.txt", "--default-index", "http://127.0.0.1:9/t-token/simple/",
         "--prerelease", "allow", "--no-config", "--no-sources", "--index-strategy", "first-index", "--keyring-provider",
         "disabled", "--no-build", "--no-python-downloads", "--no-header", "--no-annotate", "--color", "never", "--no-progress",
-        "--cache-dir", f"{run}/cache", "-p", sys.executable,
+        "--cache-dir", str(tmp_path / "cache"), "-p", sys.executable,
     ]  # fmt: skip
 
 
@@ -163,12 +163,17 @@ def test_every_end_has_its_answer(alone: Path, tmp_path: Path, text: str, expect
     assert answer_of(start(script(alone, text), tmp_path)) == expected
 
 
-def test_what_it_learnt_of_the_interpreter_is_kept_and_nothing_else(alone: Path, tmp_path: Path) -> None:
-    learn = "mkdir -p cache/interpreter-v4 cache/simple-v9; echo known >cache/interpreter-v4/probe"
-    answer_of(start(script(alone, learn), tmp_path))
-    kept = sorted(path.relative_to(tmp_path / "cache").as_posix() for path in (tmp_path / "cache").rglob("*"))
+def test_what_it_learnt_of_the_interpreter_is_there_for_the_next_one(alone: Path, tmp_path: Path) -> None:
+    learn = 'while [ "$1" != --cache-dir ]; do shift; done; '
+    answer_of(start(script(alone, f'{learn} echo known >"$2/probe"'), tmp_path))
     (tmp_path / "run").rename(tmp_path / "first")
-    found = answer_of(start(script(alone, "test -f cache/interpreter-v4/probe || exit 7"), tmp_path))
+    found = answer_of(start(script(alone, f'{learn} test "$(cat "$2/probe")" = known || exit 7'), tmp_path))
 
-    assert kept == ["interpreter-v4", "interpreter-v4/probe"]
     assert isinstance(found, Solved)
+
+
+def test_it_does_without_a_folder_that_cannot_be_made(alone: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder belongs", encoding="utf-8")
+    found = answer_of(start(script(alone, 'while [ "$1" != --cache-dir ]; do shift; done; echo "$2"; exit 1'), tmp_path))
+
+    assert found == Unsolvable(f"{tmp_path}/run/cache\n")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from functools import cache, partial
 from pathlib import Path
 
@@ -20,7 +20,6 @@ __all__ = ["Uv"]
 
 _NAME = "uv"
 _VERSION = re.compile(r"\d+(?:\.\d+)+\S*")
-_INTERPRETER_CACHE = "interpreter-*"
 
 
 class Uv(Struct, frozen=True):
@@ -42,7 +41,6 @@ class Uv(Struct, frozen=True):
         command = _command(self.binary(), question)
         pins = "".join(f"{name}=={version}\n" for name, version in sorted(question.preferences.items()))
         (question.folder / OUTPUT).write_text(pins, encoding="utf-8")
-        _adopt_probe(question)
         environment = {
             **bare_environment(question.folder),
             "UV_NO_CONFIG": "1",
@@ -91,7 +89,6 @@ def _command(binary: str, question: Question) -> list[str]:
 def _answer(question: Question, status: int) -> Answer:
     """Return what an exit status means: 1 is no solution, and 2 all else that uv says itself."""
     if status == 0:
-        _keep_probe(question)
         return Solved(read_pins(question.folder))
     text = child_text(question.folder)
     if status == 1:
@@ -100,23 +97,12 @@ def _answer(question: Question, status: int) -> Answer:
 
 
 def _cache(question: Question) -> Path:
-    return question.folder / "cache"
+    """Return where uv keeps what it learnt of this interpreter: the folder that outlives the run, if it can be written to.
 
-
-def _adopt_probe(question: Question) -> None:
-    """Begin with what uv once learnt of this interpreter; what it caches of the view is of no use to another run."""
-    for known in question.cache.glob(_INTERPRETER_CACHE):
-        shutil.copytree(known, _cache(question) / known.name)
-
-
-def _keep_probe(question: Question) -> None:
-    for learnt in _cache(question).glob(_INTERPRETER_CACHE):
-        kept = question.cache / learnt.name
-        if not kept.exists():
-            question.cache.mkdir(parents=True, exist_ok=True)
-            staged = Path(tempfile.mkdtemp(dir=question.cache))
-            shutil.copytree(learnt, staged, dirs_exist_ok=True)
-            try:
-                staged.rename(kept)
-            except OSError:  # another run was faster
-                shutil.rmtree(staged)
+    Of the view it keeps nothing, as the view says of each answer.
+    """
+    try:
+        question.cache.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return question.folder / "cache"
+    return question.cache if os.access(question.cache, os.W_OK | os.X_OK) else question.folder / "cache"

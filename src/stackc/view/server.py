@@ -16,6 +16,9 @@ __all__ = ["Answer", "LoopbackServer"]
 
 _LONGEST_REQUEST = 64 * 1024
 _SEND_TIMEOUT = 30.0
+_UNKEPT = "Cache-Control: no-store\r\n"
+"""Tells an engine to keep no answer: it asks each question once, and writing answers down costs uv more than to resolve."""
+
 _REASONS = {200: "OK", 404: "Not Found", 405: "Method Not Allowed", 410: "Gone", 502: "Bad Gateway"}
 
 
@@ -121,7 +124,7 @@ class _Connection:
             return
         head = (
             f"HTTP/1.1 {answer.status} {_REASONS[answer.status]}\r\nContent-Type: {answer.content_type}\r\n"
-            f"Content-Length: {len(answer.body)}\r\n\r\n"
+            f"{_UNKEPT}Content-Length: {len(answer.body)}\r\n\r\n"
         )
         try:
             self._socket.sendall(head.encode("latin-1") + (b"" if only_head else answer.body))

@@ -97,13 +97,17 @@ def test_any_other_path_is_not_found(path: str) -> None:
         assert served.ask(lambda client: get(client, path)) == (404, b"")
 
 
-def test_an_answer_says_its_length_and_type() -> None:
+def test_an_answer_says_its_length_and_type_and_that_nobody_is_to_keep_it() -> None:
     def talk(client: http.client.HTTPConnection) -> list[tuple[str, str]]:
         client.request("GET", f"{served.root}a")
         return client.getresponse().getheaders()
 
     with desk() as served:
-        assert served.ask(talk) == [("Content-Type", "application/x-path"), ("Content-Length", "1")]
+        assert served.ask(talk) == [
+            ("Content-Type", "application/x-path"),
+            ("Cache-Control", "no-store"),
+            ("Content-Length", "1"),
+        ]
 
 
 def test_head_gives_the_headers_alone() -> None:
@@ -151,7 +155,10 @@ def test_requests_sent_at_once_are_answered_in_their_order() -> None:
         paths = ["later", "a", "later", "b"]
         sent = b"".join(f"GET {served.root}{path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() for path in paths)
         expected = b"".join(
-            f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(path)}\r\n\r\n{path}".encode()
+            (
+                f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nCache-Control: no-store\r\n"
+                f"Content-Length: {len(path)}\r\n\r\n{path}"
+            ).encode()
             for path, kind in zip(paths, ["text/plain; charset=utf-8", "application/x-path"] * 2, strict=True)
         )
 
