@@ -16,6 +16,7 @@ from stackc.landing import fallen_before, fallen_now, refuse
 from stackc.layout import BAKE, LOCK, lock_folder
 from stackc.least_change import Freed, freed_from, least_change, moved_from, opening
 from stackc.lock.model import Engine, Lock
+from stackc.lock.yanked import warn_of_yanked
 from stackc.matrix.bases import resolve_target
 from stackc.matrix.check import check_pins
 from stackc.plan import Plan
@@ -82,11 +83,11 @@ class _Prepared(Struct, frozen=True, kw_only=True):
 
 
 class _Made(Struct, frozen=True, kw_only=True):
-    """What one target is to be written as, by which way, which components fell back, and what became of locked files."""
+    """What one target is to be written as, by which way, and what is told of its files and of components that fell back."""
 
     lockset: LockSet
     how: How
-    fallen: tuple[Finding, ...]
+    told: tuple[Finding, ...]
 
 
 def compile_targets(
@@ -183,7 +184,7 @@ class _Run:
             return None
         fallen = fallen_before(each.kept.lock, self._project, each.plan, self._workshop)
         refuse(fallen)
-        return _Made(lockset=each.kept, how="rendered", fallen=fallen)
+        return _Made(lockset=each.kept, how="rendered", told=(*warn_of_yanked(each.kept.lock), *fallen))
 
     def _resolved(self, prepared: Sequence[_Prepared]) -> dict[str, _Made]:
         """Return what an engine finds for those targets for which it finds a solution."""
@@ -234,7 +235,7 @@ class _Run:
         seen = self._seen(prepared, made.lock, resolver)
         fallen = fallen_now(made.lock, self._project, plan, resolver)
         refuse(fallen)
-        return _Made(lockset=made, how="resolved", fallen=(*seen, *fallen))
+        return _Made(lockset=made, how="resolved", told=(*seen, *warn_of_yanked(made.lock), *fallen))
 
     def _seen(self, prepared: _Prepared, lock: Lock, resolver: Resolver) -> tuple[Finding, ...]:
         """Return what became of the locked files on their indexes. Raises UpstreamError where one of them was replaced."""
@@ -281,7 +282,7 @@ class _Run:
             previous=each.previous,
             how=made.how if made is not None else "current",
             written=bool(changes) or each.name in written,
-            warnings=(*_warnings(lock, each.warnings, each.plan, self._project), *(made.fallen if made is not None else ())),
+            warnings=(*_warnings(lock, each.warnings, each.plan, self._project), *(made.told if made is not None else ())),
             lockset=lockset,
             changes=changes,
         )

@@ -25,6 +25,7 @@ from stackc.lock.proof import prove
 from stackc.lock.relock import Pinned, relock
 from stackc.lock.requirements import parse_needs, parse_specifiers
 from stackc.lock.steps import conflict_finding, conflicts
+from stackc.lock.yanked import tidied
 from stackc.manifest.model import DirectReference
 from stackc.plan import Plan
 from stackc.project import Project
@@ -140,6 +141,7 @@ def _choice(release: ShownRelease, index: str, direct: DirectReference | None) -
             sha256=(row.hashes.sha256 or "").lower(),
             size=row.size,
             uploaded=moment.replace(microsecond=0) if moment else None,
+            yanked=tidied(row.yanked),
         ),
         requires_python=_readable(row.requires_python or release.neutral.requires_python),
         neutral=release.neutral,

@@ -90,6 +90,9 @@ def _lines(found: Explanation, lock: Lock, project: Project) -> Iterator[str]:
     package = found.package
     yield f"{package.name} {package.version} in target `{lock.target.name}`"
     yield f"  file    {safe(package.file.name)}, from {safe(package.source)}, step {package.step}"
+    if package.file.yanked:
+        reason = package.file.yanked if isinstance(package.file.yanked, str) else "its index gives no reason"
+        yield f"  yanked  {safe(reason)}"
     yield f"  needed  {' -> '.join((MANIFEST, *found.chain))}"
     yield ""
     yield from _bounds(found, lock, project)

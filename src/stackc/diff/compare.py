@@ -158,7 +158,9 @@ def _likeness(move: Move, reason: Reason) -> tuple[object, ...]:
     """Return what moves have in common that are told as one: all but their files, unless it is a file that moved."""
     if move.kind == "replaced":
         return (move, reason)
-    ends = ((pin.version, pin.index, pin.step, pin.extras) if pin else None for pin in (move.before, move.after))
+    ends = (
+        (pin.version, pin.index, pin.step, pin.extras, pin.file.yanked) if pin else None for pin in (move.before, move.after)
+    )
     return (move.part, move.name, *ends, reason)
 
 

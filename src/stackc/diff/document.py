@@ -93,7 +93,7 @@ def _files(target: str, move: Move) -> dict[str, object]:
 
 def _file(file: LockedFile) -> dict[str, object]:
     uploaded = None if file.uploaded is None else file.uploaded.isoformat().replace("+00:00", "Z")
-    return said(name=file.name, sha256=file.sha256, size=file.size, uploaded=uploaded)
+    return said(name=file.name, sha256=file.sha256, size=file.size, uploaded=uploaded, yanked=file.yanked or None)
 
 
 def _reason(reason: Reason) -> dict[str, object]:

@@ -60,6 +60,7 @@ def risks(case: Risky, watch: Watch) -> tuple[Finding, ...]:
         *_indexes(case),
         *_listed(case, "S805", "goes back to an older release", "go back to an older release", _is_downgrade, _versions),
         *_unfinished(case),
+        *_listed(case, "S814", "was yanked from its index", "were yanked from their index", _is_yanked, _yanked),
         *_recent(case, watch),
         *_listed(case, "S807", "moves to another major version", "move to another major version", _is_major, _versions),
     ]
@@ -230,6 +231,18 @@ def _upload(move: Move) -> str:
     new = move.after
     moment = new.file.uploaded if new is not None else None
     return f"{new.version if new else ''}, {moment:%Y-%m-%d %H:%M} UTC" if moment else ""
+
+
+def _is_yanked(move: Move) -> bool:
+    """Say whether a move is to a yanked file; one that was known to be yanked is no news."""
+    new = move.after
+    return new is not None and bool(new.file.yanked) and not (_same_version(move) and move.before and move.before.file.yanked)
+
+
+def _yanked(move: Move) -> str:
+    reason = move.after.file.yanked if move.after is not None else True
+    versions = str(move.after.version) if move.after is not None and _same_version(move) else _versions(move)
+    return f"{versions}, {reason}" if isinstance(reason, str) else versions
 
 
 def _is_downgrade(move: Move) -> bool:

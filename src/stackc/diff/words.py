@@ -81,6 +81,7 @@ def details(move: Move) -> Iterator[str]:
     if old is None or new is None:
         extras = [extra for pin in (old, new) if pin for extra in pin.extras]
         yield from (f"extras {', '.join(map(shown_text, extras))}",) if extras else ()
+        yield from _yanked(new) if new is not None else ()
         return
     if move.kind == "replaced":
         yield from _file(old, new)
@@ -93,6 +94,13 @@ def details(move: Move) -> Iterator[str]:
     ):
         if was != now and (what in _VISIBLE or move.kind == "moved"):
             yield f"{what} {shown_text(was)} → {shown_text(now)}"
+    if old.file.yanked != new.file.yanked:
+        yield from _yanked(new) or (("no longer yanked",) if new.version == old.version else ())
+
+
+def _yanked(pin: Pin) -> tuple[str, ...]:
+    reason = pin.file.yanked
+    return (f"yanked: {shown_text(reason)}",) if isinstance(reason, str) else ("yanked",) if reason else ()
 
 
 def _file(old: Pin, new: Pin) -> Iterator[str]:

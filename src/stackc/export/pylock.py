@@ -102,6 +102,7 @@ def _package(package: Package, url: str | None, path: str | None) -> pylock.Pack
         archive=None
         if from_index
         else pylock.PackageArchive(url=url, path=path, size=file.size, hashes={"sha256": file.sha256}),
+        tool={"stackc": {"yanked": file.yanked}} if file.yanked else None,
     )
 
 

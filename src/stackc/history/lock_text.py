@@ -74,7 +74,9 @@ def _pin(package: Table) -> str:
     source = package["index"] if "index" in package else package["direct"]
     reasons = [str(reason) for reason in _list(package, "why")]
     pin = f"{name:<22} {package['version']:<13} {source:<6} step {package['step']:<2}"
-    return f"  {pin} {str(package['sha256'])[:_DIGITS]} {_why(reasons)}"
+    yanked = package.get("yanked")
+    taken_back = f", yanked: {yanked}" if isinstance(yanked, str) else ", yanked" if yanked else ""
+    return f"  {pin} {str(package['sha256'])[:_DIGITS]} {_why(reasons)}{taken_back}"
 
 
 def _why(reasons: list[str]) -> str:

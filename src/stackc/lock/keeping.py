@@ -38,7 +38,7 @@ def check_files(previous: Lock, lock: Lock, *, freed: Collection[NormalizedName]
 
 def check_gone(old: Package, *, listed: bool, yanked: bool) -> Iterator[Finding]:
     """Yield that a locked release, which has to move, has left its index or was yanked since."""
-    if listed and not yanked:
+    if listed and (not yanked or old.file.yanked):
         return
     what = "was yanked" if listed else f"is no longer on index `{old.index}`"
     yield Finding(

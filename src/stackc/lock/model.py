@@ -38,13 +38,15 @@ class LockedFile(Struct, frozen=True, kw_only=True):
     """One distribution file, named and never addressed.
 
     `sha256` is 64 lower-case hexadecimal digits; `size` is in bytes; `uploaded` is an aware moment in UTC. Size and moment
-    are None where the index does not say.
+    are None where the index does not say. `yanked` is what the index said of it when it was locked (PEP 592): the reason, or
+    True where it gave none.
     """
 
     name: str
     sha256: str
     size: int | None = None
     uploaded: dt.datetime | None = None
+    yanked: bool | str = False
 
 
 class Package(Struct, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ from stackc.lock.requirements import Need, admits, parse_need, parse_needs
 from stackc.lock.routing import index_of, own_indexes
 from stackc.lock.steps import assign, conflict_finding, conflicts
 from stackc.lock.why import MANIFEST, bounds
+from stackc.lock.yanked import check_yanked
 from stackc.matrix.check import check_pins
 from stackc.matrix.model import Matrix
 from stackc.target import Target
@@ -191,6 +192,7 @@ def _check_files(case: _Case) -> Iterator[Finding]:
             place = case.at(key, package.name, "file")
             yield from check_file(package, target=case.target, sdists=case.lock.sdists, place=place)
             yield from check_moment(package, exclude_newer=case.lock.exclude_newer, place=place)
+    yield from check_yanked(case.lock)
 
 
 def _check_indexes(case: _Case) -> Iterator[Finding]:

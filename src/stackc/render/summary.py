@@ -52,6 +52,10 @@ def _facts(lock: Lock) -> Iterator[tuple[str, str]]:
     }
     yield from ((fact, value) for fact, value in known.items() if value)
     yield from ((str(tool.name), str(tool.version)) for tool in lock.tools)
+    for package in (*lock.tools, *lock.packages):
+        if package.file.yanked:
+            reason = f": {package.file.yanked}" if isinstance(package.file.yanked, str) else ""
+            yield "yanked", f"{package.name} {package.version}{reason}"
 
 
 def _rows(lock: Lock) -> Iterator[Row]:

@@ -364,3 +364,29 @@ def test_a_lock_of_nothing_reads_back() -> None:
 def test_sdists_and_extras_read_back() -> None:
     lock = with_package(replace(LOCK, sdists=(UVICORN.name,)), replace(UVICORN, extras=(UVICORN.name, NUMPY.name)[::-1]))
     assert decode(encode(lock), file=FILE) == lock
+
+
+def with_yanked(yanked: bool | str) -> Lock:
+    return with_package(LOCK, replace(NUMPY, file=replace(NUMPY.file, yanked=yanked)))
+
+
+@pytest.mark.parametrize(
+    ("yanked", "line"), [(True, "yanked = true"), ('it breaks "x"', 'yanked = "it breaks \\"x\\""')], ids=["bare", "reason"]
+)
+def test_a_yanked_file_says_so_with_its_reason_and_any_other_says_nothing(yanked: bool | str, line: str) -> None:
+    lock = with_yanked(yanked)
+    text = encode(lock)
+    assert [found for found in text.splitlines() if "yanked" in found] == [line]
+    assert decode(text, file=FILE) == lock
+    assert "yanked" not in TEXT
+
+
+@pytest.mark.parametrize("value", ["false", '""', '" "', '"a\\nb"', "1", "[]"])
+def test_a_yanked_file_whose_reason_is_none_is_told(value: str) -> None:
+    text = re.sub(r'^digest = "[^"]*"\n', "", encode(with_yanked(True)), flags=re.MULTILINE)
+    (finding,) = findings_of(seal(text.replace("yanked = true", f"yanked = {value}")))
+    assert (finding.code, finding.places[0].path, finding.wanted) == (
+        "S407",
+        ("package", "numpy", "yanked"),
+        "a reason, or true",
+    )

@@ -463,3 +463,23 @@ def test_a_target_that_cannot_be_used_is_the_only_finding(
 def test_a_route_by_pattern_serves_a_package() -> None:
     routes = (Route(index="cu124", serves=("tor*", "click")), LOCK.routes[1])
     assert [finding.wanted for finding in faults(replace(LOCK, routes=routes))] == ["cu124"]
+
+
+@pytest.mark.parametrize(
+    ("requirement", "exact"),
+    [
+        ("numpy==1.26.4", True),
+        ("numpy===1.26.4", True),
+        ("numpy<2,==1.26.4", True),
+        ("numpy==1.26.*", False),
+        ("numpy<2", False),
+        ("numpy===1.26.5", False),
+    ],
+)
+def test_a_yanked_file_is_a_solution_only_where_the_manifest_pins_it(requirement: str, exact: bool) -> None:
+    yanked = replace(NUMPY, file=replace(NUMPY.file, yanked="it breaks"))
+    roots = (replace(LOCK.roots[0], requirement=requirement), *LOCK.roots[1:])
+    lock = replace(with_package(LOCK, yanked), roots=roots)
+    found = [finding for finding in prove(lock, matrix=MATRIX) if finding.code == "S427"]
+    told = ("the file of `numpy` was yanked, and stack.toml does not pin it exactly", "numpy 1.26.4, yanked: it breaks")
+    assert [(finding.message, finding.found) for finding in found] == ([] if exact else [told])
