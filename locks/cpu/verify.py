@@ -36,7 +36,6 @@ LOCKED = json.loads(
   {"import": null, "name": "torch", "verify": ["torch.version.cuda is None"]},
   {"import": null, "name": "torchvision", "verify": []},
   {"import": null, "name": "torchaudio", "verify": []},
-  {"import": null, "name": "bitsandbytes", "verify": []},
   {"import": null, "name": "transformers", "verify": []},
   {"import": null, "name": "accelerate", "verify": []},
   {"import": null, "name": "docstrange", "verify": []},
@@ -44,8 +43,8 @@ LOCKED = json.loads(
  ],
  "cuda": null,
  "files": {
-  "constraints.txt": "5d388f0561f3494f167020ba1dde2df94f4a34ad1fee3f35a6ea629046ad152b",
-  "requirements.txt": "2100addb51996adfdf0c2d717b3c4a779b34ec60f932a661114a0dfb4e96f928",
+  "constraints.txt": "8c8765bf22d833a8dc881ee6158704e0e244f5b160ff4c6b25b11463c94f8d7a",
+  "requirements.txt": "b21c6b56511c2a924a72eefbb75549fc426082aeb3619e2b9ba1fc610f3e9b68",
   "steps/00-tools.txt": "eea0e682f524e9b16d64ed87875278a6adefe6ecaca895f7d8d512c7dccad1bb",
   "steps/01-numpy.txt": "bac81636d3b976de1c19f282c6010dbe11dea4fcb7fbfd4df009c2f634cbe65d",
   "steps/02-scipy.txt": "338a664776b363dbfe395f2df8e7b97725764f0c31f93a968012d637897818a7",
@@ -53,9 +52,9 @@ LOCKED = json.loads(
   "steps/03-torch.txt": "d8dd63ae1548240580b498189f12b2168f4ce522fb3e53b03bdfd1ca169023fd"
  },
  "inputs": {
-  "manifest": "sha256:78b776f33b10d2de69e55cf5bfd4f2b73fa3be15051bf78cbe69673b2b2b77c5",
+  "manifest": "sha256:3b52408031d8d6ce85d07f1f95797ffed26684d6cd9840a5739f9160f53ff984",
   "matrix": "sha256:07d28f7f5c9df32fca3a500c468af1dd2f35b1fac4f70a9dd493590dada622ae",
-  "templates": "sha256:a20ba71c99e4b0f6f4d5fde9e76a9698311bb616b90b5ba96a0b5152a34f1ec3"
+  "templates": "sha256:3815fe43990c16367c4f65082200c83f55dae5b27c266e05166246d84fcaa086"
  },
  "machine": "x86_64",
  "packages": {
@@ -64,7 +63,6 @@ LOCKED = json.loads(
   "anyio": {"by": "requirements.txt", "file": "anyio-4.16.0-py3-none-any.whl", "index": "pypi", "step": null, "version": "4.16.0"},
   "attrs": {"by": "requirements.txt", "file": "attrs-26.1.0-py3-none-any.whl", "index": "pypi", "step": null, "version": "26.1.0"},
   "beautifulsoup4": {"by": "requirements.txt", "file": "beautifulsoup4-4.15.0-py3-none-any.whl", "index": "pypi", "step": null, "version": "4.15.0"},
-  "bitsandbytes": {"by": "requirements.txt", "file": "bitsandbytes-0.45.0-py3-none-manylinux_2_24_x86_64.whl", "index": "pypi", "step": null, "version": "0.45.0"},
   "blinker": {"by": "requirements.txt", "file": "blinker-1.9.0-py3-none-any.whl", "index": "pypi", "step": null, "version": "1.9.0"},
   "certifi": {"by": "requirements.txt", "file": "certifi-2026.10.19.post1-py3-none-any.whl", "index": "pypi", "step": null, "version": "2026.10.19.post1"},
   "cffi": {"by": "requirements.txt", "file": "cffi-2.1.1-cp310-cp310-manylinux2014_x86_64.manylinux_2_17_x86_64.whl", "index": "pypi", "step": null, "version": "2.1.1"},

@@ -53,9 +53,9 @@ LOCKED = json.loads(
   "steps/03-torch.txt": "9ae09fdfb74b225a3ab2f46611862ead28b44395cf17a34fde6fbe5936d5505e"
  },
  "inputs": {
-  "manifest": "sha256:78b776f33b10d2de69e55cf5bfd4f2b73fa3be15051bf78cbe69673b2b2b77c5",
+  "manifest": "sha256:3b52408031d8d6ce85d07f1f95797ffed26684d6cd9840a5739f9160f53ff984",
   "matrix": "sha256:07d28f7f5c9df32fca3a500c468af1dd2f35b1fac4f70a9dd493590dada622ae",
-  "templates": "sha256:a20ba71c99e4b0f6f4d5fde9e76a9698311bb616b90b5ba96a0b5152a34f1ec3"
+  "templates": "sha256:3815fe43990c16367c4f65082200c83f55dae5b27c266e05166246d84fcaa086"
  },
  "machine": "x86_64",
  "packages": {

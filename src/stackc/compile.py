@@ -15,6 +15,7 @@ from stackc.errors import BugError, Finding, IncompatibleError, LockError, NoSol
 from stackc.landing import fallen_before, fallen_now, refuse
 from stackc.layout import BAKE, LOCK, lock_folder
 from stackc.least_change import Freed, freed_from, least_change, moved_from, opening
+from stackc.left_out import brought_in
 from stackc.lock.model import Engine, Lock
 from stackc.lock.yanked import warn_of_yanked
 from stackc.matrix.bases import resolve_target
@@ -293,7 +294,8 @@ def _warnings(lock: Lock, planned: tuple[Finding, ...], plan: Plan, project: Pro
     told = {finding.notes[:1] for finding in planned}
     pins = {str(package.name): package.version for package in lock.packages}
     found = check_pins(pins, target=plan.target, matrix=project.matrix)
-    return (*planned, *(finding for finding in found if finding.notes[:1] not in told))
+    by_rules = (finding for finding in found if finding.notes[:1] not in told)
+    return (*planned, *by_rules, *brought_in(lock, plan.left_out))
 
 
 def _kept(previous: Lock, project: Project, plan: Plan, workshop: Workshop) -> LockSet | None:

@@ -81,7 +81,7 @@ def _load_template(made: jinja2.Environment, name: str) -> None:
 def keep_pins(previous: Lock, project: Project, plan: Plan, *, compiled: Path | None) -> LockSet | None:
     """Return the old pins as a lock of the present inputs, None where they are no longer a solution. No index is asked."""
     kept = relock(previous, roots=plan.roots, tools=plan.tools, target=plan.target, matrix=project.matrix)
-    if kept is None:
+    if kept is None or not plan.unsourced.isdisjoint(package.name for package in kept.packages):
         return None
     lock = _headed(kept, project, plan)
     return None if prove(lock, matrix=project.matrix) else _rendered(lock, project, plan.target, compiled)

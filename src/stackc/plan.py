@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from stackc.errors import Place
 from stackc.lock.model import DirectFile, Root, Route
-from stackc.lock.routing import index_of
+from stackc.lock.routing import index_of, serving
 from stackc.manifest.model import Component, DirectReference, Index, Manifest
 from stackc.matrix.model import Matrix
 from stackc.matrix.places import place_of_version
@@ -31,6 +31,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     are releases beside which none of the same project is to be seen; `tools` are the requirements for pip and the build tools,
     which are chosen apart from the rest. `foremost` are projects that the engine is to think of first. `directs` are the files
     that components name themselves, for whose projects no index is asked, and `direct_places` where the manifest names each.
+    `left_out` are the components that the target leaves out, each with where that is said; of those `unsourced` come from
+    nowhere, since the manifest has a file for them and no index.
     """
 
     target: Target
@@ -49,6 +51,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     foremost: frozenset[NormalizedName] = frozenset()
     directs: Mapping[NormalizedName, DirectReference] = {}
     direct_places: Mapping[NormalizedName, Place] = {}
+    left_out: Mapping[NormalizedName, Place] = {}
+    unsourced: frozenset[NormalizedName] = frozenset()
 
     def index_of(self, project: NormalizedName) -> str:
         """Return the name of the one index that a project is looked up on."""
@@ -95,7 +99,7 @@ def make_plan(
         indexes=manifest.indexes,
         own_indexes={component.name: component.index for component in components if component.index is not None},
         default_index=manifest.default_index.name,
-        routes=routes_of(manifest),
+        routes=routes_of(manifest, target.name),
         rules=view_rules(matrix.clauses(), target.virtual_versions(), builds=matrix.builds, machine=target.machine),
         exclude_newer=manifest.policy.exclude_newer,
         sdists=tuple(sorted(manifest.policy.sdists)),
@@ -107,15 +111,41 @@ def make_plan(
             for component in components
             if component.direct is not None
         },
+        left_out=manifest.left_out(target.name),
+        unsourced=_unsourced(manifest, target.name),
     )
 
 
-def routes_of(manifest: Manifest) -> tuple[Route, ...]:
-    """Return what each index of the manifest serves, by the indexes' names."""
+def routes_of(manifest: Manifest, target: str | None = None) -> tuple[Route, ...]:
+    """Return what each index of the manifest serves, by the indexes' names.
+
+    A component that `target` leaves out is served by the index that it names for itself: what else needs it brings it from
+    there, and never from the default index.
+    """
+    own = {} if target is None else _own_of_left_out(manifest, target)
     return tuple(
-        Route(index=index.name, serves=index.serves, default=index.default)
+        Route(index=index.name, serves=_served(index, own), default=index.default)
         for index in sorted(manifest.indexes.values(), key=lambda index: index.name)
     )
+
+
+def _unsourced(manifest: Manifest, target: str) -> frozenset[NormalizedName]:
+    """Return the components that `target` leaves out and that no index has: they name a file, and no `serves` names them."""
+    routes = routes_of(manifest, target)
+    left_out = (manifest.components[name] for name in manifest.left_out(target))
+    return frozenset(each.name for each in left_out if each.direct is not None and serving(each.name, routes) is None)
+
+
+def _own_of_left_out(manifest: Manifest, target: str) -> Mapping[NormalizedName, str]:
+    left_out = (manifest.components[name] for name in manifest.left_out(target))
+    return {component.name: component.index for component in left_out if component.index is not None}
+
+
+def _served(index: Index, own: Mapping[NormalizedName, str]) -> tuple[str, ...]:
+    """Return what an index serves where some projects have an index of their own."""
+    kept = [each for each in index.serves if own.get(canonicalize_name(each), index.name) == index.name]
+    named = {canonicalize_name(each) for each in kept}
+    return (*kept, *sorted(name for name, chosen in own.items() if chosen == index.name and name not in named))
 
 
 def root_of(component: Component) -> Root:

@@ -21,7 +21,7 @@ from stackc.plan import Plan, make_plan, routes_of
 from stackc.project import Project
 from stackc.target import Target
 
-__all__ = ["Upgrade", "plan_target"]
+__all__ = ["Upgrade", "components_of", "plan_target"]
 
 
 class Upgrade(Struct, frozen=True, kw_only=True):
@@ -48,7 +48,7 @@ def plan_target(
 ) -> tuple[Plan, tuple[Finding, ...]]:
     """Return the plan for a target and the matrix's warnings. Raises ManifestError and IncompatibleError."""
     manifest = project.manifest
-    components = fill_partners(manifest.components_for(target.name), facts=project.facts, places=manifest.places)
+    components = components_of(project, target.name)
     components = settle_direct_files(components, target=target, folder=project.folder, places=manifest.places)
     facts, policy, places = project.facts, manifest.policy, manifest.places
     findings = (
@@ -60,7 +60,7 @@ def plan_target(
             facts=facts,
             policy=policy,
             places=places,
-            torch_label=_torch_label(manifest, components),
+            torch_label=_torch_label(manifest, components, target.name),
         ),
     )
     errors = [finding for finding in findings if finding.severity == "error"]
@@ -71,10 +71,18 @@ def plan_target(
     return plan, findings
 
 
-def _torch_label(manifest: Manifest, components: Sequence[Component]) -> str | None:
+def components_of(project: Project, target: str) -> tuple[Component, ...]:
+    """Return the components of a target, the matrix's partners filled in. Raises ManifestError."""
+    manifest = project.manifest
+    return fill_partners(
+        manifest.components_for(target), facts=project.facts, places=manifest.places, left_out=manifest.left_out(target)
+    )
+
+
+def _torch_label(manifest: Manifest, components: Sequence[Component], target: str) -> str | None:
     """Return the label that all builds of torch have on the index that it comes from, None where they have no one."""
     own = {component.name: component.index for component in components if component.index is not None}
-    index = index_of(_TORCH, own=own, routes=routes_of(manifest))
+    index = index_of(_TORCH, own=own, routes=routes_of(manifest, target))
     found = manifest.indexes.get(index) if index is not None else None
     return label_of_index(found.url) if found is not None and found.url is not None else None
 

@@ -107,7 +107,9 @@ class Resolver:
         isolation = self._isolation() if plan.sdists else None
         self._direct = DirectSource(self._loop, workshop.cache, workshop.settings, target=plan.target, isolation=isolation)
         self._stack.callback(self._direct.close)
-        self._routed = DirectPages(self._pages, self._direct, directs=plan.directs, places=plan.direct_places)
+        self._routed = DirectPages(
+            self._pages, self._direct, directs=plan.directs, places=plan.direct_places, unsourced=plan.unsourced
+        )
         self.session = ViewSession(
             plan,
             pages=self._routed,

@@ -52,6 +52,9 @@ def explain_name(
     lock = load_lock(project.folder / lock_folder(chosen), chosen)
     if lock is None:
         raise LockError(no_lock(chosen, project))
+    left_out = project.manifest.left_out(chosen).get(name)
+    if name not in lock.by_name and left_out is not None:
+        return f"{name} is left out of target `{chosen}`, and nothing there requires it\n --> {format_place(left_out)}\n"
     if name not in lock.by_name:
         raise UsageError(_not_locked(name, lock, rules))
     releases = _releases(name, lock, project, offline=offline, environment=environment)
@@ -94,9 +97,18 @@ def _lines(found: Explanation, lock: Lock, project: Project) -> Iterator[str]:
         reason = package.file.yanked if isinstance(package.file.yanked, str) else "its index gives no reason"
         yield f"  yanked  {safe(reason)}"
     yield f"  needed  {' -> '.join((MANIFEST, *found.chain))}"
+    if package.name in project.manifest.left_out(lock.target.name):
+        yield f"  left out of this target as a component: {_in_spite(found)}"
     yield ""
     yield from _bounds(found, lock, project)
     yield from _outlook(found)
+
+
+def _in_spite(found: Explanation) -> str:
+    """Return why a package is locked that the target leaves out."""
+    if len(found.chain) == 1:
+        return "the lock was compiled before that; `stackc compile` follows"
+    return f"{found.chain[-2]} requires it all the same"
 
 
 def _bounds(found: Explanation, lock: Lock, project: Project) -> Iterator[str]:
@@ -135,6 +147,9 @@ def _details(found: Explanation, lock: Lock, shown: Sequence[Bound], project: Pr
     component = next(
         (each for each in project.manifest.components_for(lock.target.name) if each.name == found.package.name), None
     )
+    left_out = project.manifest.left_out(lock.target.name).get(found.package.name)
+    if left_out is not None:
+        yield f" --> {format_place(left_out)}"
     if component is not None:
         yield f" --> {format_place(place_of_version(component, places=project.manifest.places, target=lock.target.name))}"
     for name in sorted({bound.rule for bound in shown if bound.rule is not None}):

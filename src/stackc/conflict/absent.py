@@ -14,6 +14,7 @@ from stackc.manifest.model import Component, Places
 from stackc.matrix.partners import exact_version
 from stackc.matrix.places import place_of_version
 from stackc.matrix.wording import spelled
+from stackc.plan import Plan
 from stackc.resolve import Conflict, Resolver
 from stackc.upstream.pages import Absent, Found
 from stackc.view.curate import TOO_NEW
@@ -56,6 +57,8 @@ def _diagnose_component(component: Component, *, conflict: Conflict, resolver: R
 
 
 def _absent(component: Component, project: ShownProject, *, resolver: Resolver, places: Places) -> Finding:
+    if component.name in resolver.session.plan.unsourced:
+        return _unsourced(component.name, resolver.session.plan)
     elsewhere = resolver.indexes_with(component.name, but=project.index)
     if elsewhere:
         hint = f'index `{elsewhere[0]}` has it: set `index = "{elsewhere[0]}"`, or add it to that index\'s `serves`'
@@ -67,6 +70,19 @@ def _absent(component: Component, project: ShownProject, *, resolver: Resolver, 
         places=(places.at("components", component.spelled),),
         hint=hint,
     )
+
+
+def _unsourced(name: NormalizedName, plan: Plan) -> Finding:
+    return Finding(
+        code="S302",
+        message=f"no index is asked for `{name}`: {_why_unsourced(plan)}",
+        places=(plan.left_out[name],),
+        hint=f"name `{name}` in the `serves` of the index that has it; or leave it in, and name its file for this target",
+    )
+
+
+def _why_unsourced(plan: Plan) -> str:
+    return f"stack.toml has a file for it, and target `{plan.target.name}` leaves it out"
 
 
 def _no_release(component: Component, specifier: SpecifierSet, *, conflict: Conflict, places: Places) -> Finding:
@@ -159,7 +175,10 @@ def _unusable_lines(named: Iterable[ShownProject]) -> Iterable[str]:
 def absent_lines(named: Iterable[ShownProject], resolver: Resolver) -> Iterable[str]:
     """Yield which of these projects their index does not have, and who does."""
     for project in named:
-        if isinstance(project.outcome, Absent):
+        plan = resolver.session.plan
+        if project.name in plan.unsourced:
+            yield f"no index is asked for `{project.name}`: {_why_unsourced(plan)}; an index's `serves` can name it"
+        elif isinstance(project.outcome, Absent):
             elsewhere = resolver.indexes_with(project.name, but=project.index)
             where = f"; index `{elsewhere[0]}` has it, and its `serves` could name it" if elsewhere else ""
             yield f"index `{project.index}` has no project `{project.name}`{where}"

@@ -26,10 +26,9 @@ from stackc.manifest.model import Component
 from stackc.matrix.bases import resolve_target
 from stackc.matrix.builds import TORCH_CUDA, label_of_index
 from stackc.matrix.model import Clause
-from stackc.matrix.partners import fill_partners
 from stackc.matrix.wording import rule_note
 from stackc.plan import root_of, routes_of
-from stackc.planning import plan_target
+from stackc.planning import components_of, plan_target
 from stackc.project import Project
 from stackc.resolve import Conflict, Progress, Resolution, Resolver, Workshop
 from stackc.target import Target
@@ -117,10 +116,9 @@ def with_repairs(
 
     Where no index can be asked, those that satisfy the matrix. `preferences` are the pins that an engine keeps where they fit.
     """
-    manifest = project.manifest
-    components = fill_partners(manifest.components_for(target.name), facts=project.facts, places=manifest.places)
+    components = components_of(project, target.name)
     scene = Scene(target=target, components=components)
-    told = [(finding, _reason_of(finding, project, components)) for finding in findings]
+    told = [(finding, _reason_of(finding, project, scene)) for finding in findings]
     with Trials(
         project,
         target.name,
@@ -152,16 +150,16 @@ def _beyond(told: Sequence[_Told], trials: Trials) -> list[_Told]:
 def _all_repaired(told: Sequence[_Told], scene: Scene, trials: Trials) -> tuple[Finding, ...]:
     """Return findings with the repairs of their reasons, those that point at no line or have no remedy as they are."""
     return tuple(
-        _repaired(finding, find_repairs(reason, _others(reason, told), scene=scene, trials=trials))
+        _repaired(finding, find_repairs(reason, _others(reason, told), scene=scene, trials=trials), beside=reason.beside)
         if finding.code in _REPAIRABLE
         else finding
         for finding, reason in told
     )
 
 
-def _reason_of(finding: Finding, project: Project, components: Sequence[Component]) -> Reason:
+def _reason_of(finding: Finding, project: Project, scene: Scene) -> Reason:
     """Return the lines that a finding of the matrix points at, and the clauses that it tells of."""
-    address = _torch_address(project, components)
+    address = _torch_address(project, scene)
     notes = frozenset(finding.notes)
     clauses = tuple(
         clause
@@ -179,10 +177,10 @@ def _with_address(lines: Sequence[Line], clauses: Sequence[Clause], address: Add
     return tuple(dict.fromkeys((*lines, address) if built and address is not None else lines))
 
 
-def _torch_address(project: Project, components: Sequence[Component]) -> AddressLine | None:
+def _torch_address(project: Project, scene: Scene) -> AddressLine | None:
     """Return the address of torch's index, if that says which builds are there."""
-    own = {component.name: component.index for component in components if component.index is not None}
-    name = index_of(canonicalize_name("torch"), own=own, routes=routes_of(project.manifest))
+    own = {component.name: component.index for component in scene.components if component.index is not None}
+    name = index_of(canonicalize_name("torch"), own=own, routes=routes_of(project.manifest, scene.target.name))
     index = project.manifest.indexes.get(name or "")
     return AddressLine(index.name) if index is not None and index.url and label_of_index(index.url) else None
 
@@ -253,7 +251,15 @@ class _Case:
         return finding, Reason(
             lines=(line, TargetLine("python")) if python else (line,),
             nearest=around(component, self._conflict.session.projects[component.name]),
+            beside=self._leaving_out(finding),
         )
+
+    def _leaving_out(self, finding: Finding) -> str:
+        """Return that a component which the target has no file of can be left out of it, where another target may have it."""
+        no_file = finding.code == "S303" and finding.notes
+        several = len(self._project.manifest.targets) > 1
+        way = f"; or name it in `without` of `[targets.{self._plan.target.name}]`, to leave it out there"
+        return way if no_file and several else ""
 
     def _in_engines_words(self) -> Finding:
         matrix, places = self._project.matrix, self._project.manifest.places
@@ -310,7 +316,7 @@ class _Case:
             ),
             hint=_way_out(own, clauses, files=self._plan.directs),
         )
-        address = _torch_address(self._project, self._scene.components)
+        address = _torch_address(self._project, self._scene)
         return finding, Reason(lines=_with_address(lines, clauses, address), clauses=clauses, demands=demands)
 
     def _message(self) -> str:
@@ -372,12 +378,12 @@ def _way_out(lines: Sequence[Line], clauses: Sequence[Clause], *, files: Contain
     return f"{hint}; or waive the rule under `[matrix] waive`, if it does not apply to this project" if clauses else hint
 
 
-def _repaired(finding: Finding, found: Repaired) -> Finding:
+def _repaired(finding: Finding, found: Repaired, *, beside: str) -> Finding:
     if not found.repairs:
-        return finding
+        return replace(finding, hint=f"{finding.hint}{beside}") if beside else finding
     these = "any one of these" if len(found.repairs) > 1 else "this"
     says = _WHOLE if found.whole and found.by_engine else _BY_MATRIX if found.whole else _PART
-    return replace(finding, repairs=found.repairs, hint=f"{these} {says}")
+    return replace(finding, repairs=found.repairs, hint=f"{these} {says}{beside}")
 
 
 _WHOLE = "makes it solvable"

@@ -52,13 +52,14 @@ class Reason(Struct, frozen=True, kw_only=True):
     """One thing that cannot be: lines of the manifest, and the clauses of the matrix that they break together.
 
     `demands` are what projects ask of others, as far as that is at issue; `nearest` are the releases around a pinned one that
-    cannot be had.
+    cannot be had. `beside` says in words what can be done instead of changing a line.
     """
 
     lines: tuple[Line, ...]
     clauses: tuple[Clause, ...] = ()
     demands: tuple[tuple[NormalizedName, SpecifierSet], ...] = ()
     nearest: tuple[Version, ...] = ()
+    beside: str = ""
 
 
 class Repaired(Struct, frozen=True):

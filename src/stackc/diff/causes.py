@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 from packaging.utils import NormalizedName
 
-from stackc.diff.edits import component_of
+from stackc.diff.edits import components_of
 from stackc.diff.model import Cause, Edit, Move, Part
 from stackc.lock.model import Lock, Package
 from stackc.lock.requirements import admits, parse_needs, parse_specifiers
@@ -70,10 +70,10 @@ class Case(Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(found))
 
     def _own_edits(self, move: Move) -> Iterator[Direct]:
-        """Yield the edits of the component itself, in the target's own overrides too."""
+        """Yield the edits of the component itself, in the target's own overrides and in what it leaves out too."""
         for number, edit in enumerate(self.edits, start=1):
             foreign = edit.path[0] == "targets" and edit.path[1] != self.target
-            if component_of(edit.path) == move.name and not foreign and edit.path[-1] not in {"verify", "imports"}:
+            if move.name in components_of(edit) and not foreign and edit.path[-1] not in {"verify", "imports"}:
                 yield Direct(kind="edit", edit=number)
 
     def _tool_edits(self, move: Move) -> Iterator[Direct]:
@@ -106,7 +106,7 @@ class Case(Struct, frozen=True, kw_only=True):
     def _by_partner(self, new: Package) -> Iterator[Direct]:
         """Yield what moved a component that the manifest bounds anew without an edit: `version = "matrix"` follows torch."""
         torch: Key = ("package", NormalizedName("torch"))
-        if torch in self.moves and new.name != "torch" and not any(component_of(edit.path) == new.name for edit in self.edits):
+        if torch in self.moves and new.name != "torch" and not any(new.name in components_of(edit) for edit in self.edits):
             yield Direct(kind="edit", step=f"the matrix's partner is {new.name} {new.version}", parent=torch, exact=True)
 
     def _by_rule(self, rule: str, specifiers: str, new: Package) -> Iterator[Direct]:
@@ -152,7 +152,7 @@ class Case(Struct, frozen=True, kw_only=True):
         if was.index != now.index:
             yield from (Direct(kind="edit", edit=number) for number in self._edits_under("indexes"))
         if was.step != now.step:
-            ordered = (n for n, edit in enumerate(self.edits, start=1) if component_of(edit.path) and edit.path[-1] == "order")
+            ordered = (n for n, edit in enumerate(self.edits, start=1) if components_of(edit) and edit.path[-1] == "order")
             yield from (Direct(kind="edit", edit=number) for number in ordered)
         if was.step != now.step or was.extras != now.extras:
             yield from self._required(new, "requires")

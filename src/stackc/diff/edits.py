@@ -14,7 +14,7 @@ from stackc.manifest.model import Places
 from stackc.manifest.shown import shown
 from stackc.manifest.syntax import parse
 
-__all__ = ["component_of", "edits_between", "implied_edits"]
+__all__ = ["components_of", "edits_between", "implied_edits"]
 
 Path = tuple[str | int, ...]
 
@@ -36,12 +36,12 @@ def implied_edits(before: Lock, after: Lock) -> tuple[Edit, ...]:
     return (*_of_roots(before, after), *_of_target(before, after), *_of_plan(before, after))
 
 
-def component_of(path: Path) -> str | None:
-    """Return the normalized name of the component that a key path belongs to, None where it belongs to none."""
-    match path:
+def components_of(edit: Edit) -> tuple[str, ...]:
+    """Return the normalized names of the components that an edit is about."""
+    match edit.path:
         case ("components", str(name), *_) | ("targets", _, "components", str(name), *_):
-            return canonicalize_name(name)
-    return None
+            return (canonicalize_name(name),)
+    return edit.names
 
 
 Leaves = Mapping[Path, object]
@@ -96,7 +96,20 @@ def _edit(path: Path, old: Leaves, new: Leaves, was: Places, now: Places) -> Edi
     if before is not None and before == after:
         after = f"{after} (differs in what is not shown)"
     place = (now if path in new else was).at(*path)
-    return Edit(path=path, before=before, after=after, place=place)
+    return Edit(path=path, before=before, after=after, place=place, names=_left_out(path, old.get(path), new.get(path)))
+
+
+def _left_out(path: Path, before: object, after: object) -> tuple[str, ...]:
+    """Return the components that a target's `without` names at one end alone, where the key is one."""
+    match path:
+        case ("targets", _, "without"):
+            was, now = ({canonicalize_name(str(name)) for name in each} for each in map(_listed, (before, after)))
+            return tuple(sorted(was ^ now))
+    return ()
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _spelled(path: Path, value: object, places: Places) -> str:

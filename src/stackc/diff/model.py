@@ -137,13 +137,15 @@ class Edit(Struct, frozen=True, kw_only=True):
     """One key of the manifest whose value differs.
 
     `before` and `after` are as the file spells them, None where it lacks the key. `place` is in the head's manifest, or in the
-    base's for a key that was deleted; None where no manifest was at hand.
+    base's for a key that was deleted; None where no manifest was at hand. `names` are the components that an edited `without`
+    leaves out at one end alone.
     """
 
     path: tuple[str | int, ...]
     before: str | None
     after: str | None
     place: Place | None = None
+    names: tuple[str, ...] = ()
 
 
 class Reason(Struct, frozen=True, kw_only=True):

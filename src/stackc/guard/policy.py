@@ -162,12 +162,16 @@ class _Stack:
             target: {canonical(name): each for name, each in _named_tables(table.get("components")).items()}
             for target, table in targets.items()
         }
+        self._without = {
+            target: frozenset(canonical(name) for name in _strings(table.get("without"))) for target, table in targets.items()
+        }
         self.urls = [
             str(index["url"]) for index in self._indexes.values() if "url" in index and index.get("default") is not True
         ]
         ordered = {name for name in self._components if any(self._order(name, target) is not None for target in targets)}
         self._ordered = sorted(ordered)
-        self.unordered = frozenset(self._components) - ordered
+        nowhere = frozenset.intersection(*self._without.values()) if targets else frozenset()
+        self.unordered = frozenset(self._components) - ordered - nowhere
 
     def kept(self) -> dict[str, KeptOut]:
         """Return what the ordered steps install, by name: what a component orders, and what these need."""
@@ -195,7 +199,7 @@ class _Stack:
                 yield Installed(target, order, routed, pin.version if pin is not None and pin.step == order else None)
 
     def _order(self, name: str, target: str) -> int | None:
-        order = self._value(name, target, "order")
+        order = None if name in self._without[target] else self._value(name, target, "order")
         return order if isinstance(order, int) else None
 
     def _value(self, name: str, target: str, key: str) -> object:

@@ -10,7 +10,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from stackc.lock.model import Root, Route
 from stackc.lock.requirements import parse_need
 
-__all__ = ["index_of", "own_indexes"]
+__all__ = ["index_of", "own_indexes", "serving"]
 
 _WILD = frozenset("*?[")
 
@@ -28,7 +28,12 @@ def index_of(project: NormalizedName, *, own: Mapping[NormalizedName, str], rout
     """
     if project in own:
         return own[project]
-    for matches in (_names, _has_pattern_for, _is_default):
+    return serving(project, routes) or next((route.index for route in routes if route.default), None)
+
+
+def serving(project: NormalizedName, routes: Sequence[Route]) -> str | None:
+    """Return the index whose `serves` names a project, or has a pattern for it; None where only the default index is left."""
+    for matches in (_names, _has_pattern_for):
         for route in routes:
             if matches(route, project):
                 return route.index
@@ -41,7 +46,3 @@ def _names(route: Route, project: NormalizedName) -> bool:
 
 def _has_pattern_for(route: Route, project: NormalizedName) -> bool:
     return any(fnmatchcase(project, served) for served in route.serves if _WILD & set(served))
-
-
-def _is_default(route: Route, _project: NormalizedName) -> bool:
-    return route.default

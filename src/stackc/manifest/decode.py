@@ -134,6 +134,7 @@ def _target(name: str, row: Row) -> model.TargetTable:
         glibc=row.get(fields.Target.glibc),
         driver=row.get(fields.Target.driver),
         gpus=row.get(fields.Target.gpus) or (),
+        without=row.get(fields.Target.without) or (),
         overrides=tuple(_override(spelled, override) for spelled, override in overrides.items()),
     )
 

@@ -131,7 +131,8 @@ def check_fit(direct: DirectReference, target: Target, place: Place) -> Finding 
         wanted=f"a wheel for Python {target.python_minor[0]}.{target.python_minor[1]} on {target.platform} "
         f"with glibc {target.glibc[0]}.{target.glibc[1]} or older",
         found=", ".join(sorted(str(tag) for tag in tags)),
-        hint=f"name another file for this target, as `{direct.kind}` in `[targets.{target.name}.components.…]`",
+        hint=f"name another file for this target, as `{direct.kind}` in `[targets.{target.name}.components.…]`; "
+        f"or leave the component out of it: name it in `without` of `[targets.{target.name}]`",
     )
 
 

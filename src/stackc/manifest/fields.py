@@ -147,10 +147,15 @@ class Target:
     glibc = Field(key="glibc", kind=grammar.GLIBC, doc="The glibc version, where the base image's tag does not say.")
     driver = Field(key="driver", kind=grammar.DRIVER, doc="The oldest GPU driver that the image must start on.")
     gpus = Field(key="gpus", kind=Items(of=grammar.GPU), doc="The GPU architectures that the image must run on.")
+    without = Field(
+        key="without",
+        kind=Items(of=grammar.PROJECT, once=True),
+        doc="The components that this target leaves out; what else needs one of them brings it all the same.",
+    )
     overrides = Field(
         key="components", kind=_components(Component.override), doc="What differs in a component for this target."
     )
-    table = Table(fields=(python, platform, base, cuda, glibc, driver, gpus, overrides))
+    table = Table(fields=(python, platform, base, cuda, glibc, driver, gpus, without, overrides))
 
 
 class Image:

@@ -210,9 +210,10 @@ class TextOrTime(Struct, Generic[T_co], frozen=True, kw_only=True):
 
 
 class Items(Struct, Generic[T_co], frozen=True, kw_only=True):
-    """A list of values of one kind."""
+    """A list of values of one kind. `once` says that none may stand twice, which is checked elsewhere."""
 
     of: Kind[T_co]
+    once: bool = False
 
     def read(self, raw: object, at: Cursor) -> tuple[T_co, ...] | None:
         """Return the items that could be read; each refused one has its own report."""
@@ -224,7 +225,8 @@ class Items(Struct, Generic[T_co], frozen=True, kw_only=True):
 
     def schema(self) -> Schema:
         """Return the array."""
-        return {"type": "array", "items": self.of.schema()}
+        described: Schema = {"type": "array", "items": self.of.schema()}
+        return {**described, "uniqueItems": True} if self.once else described
 
 
 class OneOrMore(Struct, Generic[T_co], frozen=True, kw_only=True):

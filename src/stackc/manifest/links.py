@@ -16,6 +16,7 @@ from stackc.manifest.kinds import Row
 from stackc.manifest.locate import Path
 from stackc.manifest.model import BUILTIN_INDEX
 from stackc.manifest.shown import shown
+from stackc.manifest.without import check_without
 from stackc.matrix.model import is_virtual
 
 __all__ = ["check_links"]
@@ -42,6 +43,7 @@ def check_links(document: Row, at: Cursor) -> None:
         _check_components(overrides, indexes, at)
         _check_overrides(overrides, components, at)
         check_direct(components, overrides, image=image, policy=policy, at=at)
+    check_without(targets, components, at)
     _check_runtime(image, at)
 
 

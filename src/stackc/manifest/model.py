@@ -131,7 +131,10 @@ class Override(Struct, frozen=True, kw_only=True):
 
 
 class TargetTable(Struct, frozen=True, kw_only=True):
-    """One `[targets.NAME]` as written; what the base image implies is added by `stackc.target`."""
+    """One `[targets.NAME]` as written; what the base image implies is added by `stackc.target`.
+
+    `without` names the components that this target leaves out, each once, in the manifest's order.
+    """
 
     name: str
     python: str
@@ -141,6 +144,7 @@ class TargetTable(Struct, frozen=True, kw_only=True):
     glibc: str | None = None
     driver: str | None = None
     gpus: tuple[str, ...] = ()
+    without: tuple[NormalizedName, ...] = ()
     overrides: tuple[Override, ...] = ()
 
 
@@ -217,10 +221,24 @@ class Manifest(Struct, frozen=True, kw_only=True):
     places: Places
 
     def components_for(self, target: str) -> tuple[Component, ...]:
-        """Return the components as `target` has them: by order, then in the manifest's own order, the unordered last."""
-        overrides = {override.name: override for override in self.targets[target].overrides}
-        merged = [_merge(component, overrides.get(name)) for name, component in self.components.items()]
+        """Return the components as `target` has them: by order, then in the manifest's own order, the unordered last.
+
+        Those that the target leaves out are not among them.
+        """
+        table = self.targets[target]
+        overrides = {override.name: override for override in table.overrides}
+        present = [(name, component) for name, component in self.components.items() if name not in table.without]
+        merged = [_merge(component, overrides.get(name)) for name, component in present]
         return tuple(sorted(merged, key=lambda component: (component.order is None, component.order or 0)))
+
+    def having(self, component: NormalizedName) -> tuple[str, ...]:
+        """Return the targets that do not leave a component out, in the manifest's order."""
+        return tuple(name for name, table in self.targets.items() if component not in table.without)
+
+    def left_out(self, target: str) -> Mapping[NormalizedName, Place]:
+        """Return the components that `target` leaves out, each with where that is said."""
+        named = enumerate(self.targets[target].without)
+        return {name: self.places.at("targets", target, "without", number) for number, name in named}
 
     @property
     def default_index(self) -> Index:

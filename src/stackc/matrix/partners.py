@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from stackc.errors import Finding, ManifestError
+from stackc.errors import Finding, ManifestError, Place
 from stackc.manifest.model import Component, MatrixVersion, Places, Policy
 from stackc.matrix.facts import PARTNERS, Facts, PartnerFacts, TorchFacts
 from stackc.matrix.model import pre_release_range
@@ -19,6 +20,7 @@ from stackc.target import Target
 
 __all__ = ["check_torch", "exact_version", "fill_partners"]
 
+_TORCH = canonicalize_name("torch")
 _CHECKED = ("torchvision", "torchaudio")  # triton is left to the engine: torch's builds for the CPU need none
 
 
@@ -35,15 +37,24 @@ def exact_version(component: Component) -> Version | None:
         return None
 
 
-def fill_partners(components: Sequence[Component], *, facts: Facts, places: Places) -> tuple[Component, ...]:
+def fill_partners(
+    components: Sequence[Component],
+    *,
+    facts: Facts,
+    places: Places,
+    left_out: Mapping[NormalizedName, Place] | None = None,
+) -> tuple[Component, ...]:
     """Return the components with each version `"matrix"` replaced by the release that belongs to the manifest's torch.
 
-    Raises ManifestError where torch is not pinned exactly, or the facts do not say.
+    `left_out` are components that the target leaves out, with where that is said. Raises ManifestError where torch is not
+    pinned exactly, or the facts do not say.
     """
     findings: list[Finding] = []
     filled: list[Component] = []
     for component in components:
-        answer = _partner(component, components, facts, places) if component.version is MatrixVersion.MATRIX else component
+        answer: Component | Finding = component
+        if component.version is MatrixVersion.MATRIX:
+            answer = _partner(component, components, facts, places, left_out or {})
         if isinstance(answer, Finding):
             findings.append(answer)
         else:
@@ -53,13 +64,24 @@ def fill_partners(components: Sequence[Component], *, facts: Facts, places: Plac
     return tuple(filled)
 
 
-def _partner(component: Component, components: Sequence[Component], facts: Facts, places: Places) -> Component | Finding:
+def _partner(
+    component: Component,
+    components: Sequence[Component],
+    facts: Facts,
+    places: Places,
+    left_out: Mapping[NormalizedName, Place],
+) -> Component | Finding:
     place = place_of_version(component, places=places)
     asked = f"`{component.spelled}` asks the matrix for its version"
     if component.name not in PARTNERS:
         hint = f"the matrix knows the partners {joined(f'`{name}`' for name in PARTNERS)}; state a version such as `>=1.0`"
         return Finding(code="S223", message=f"{asked}, and the matrix has none", places=(place,), hint=hint)
     torch = next((other for other in components if other.name == "torch"), None)
+    if torch is None and _TORCH in left_out:
+        hint = f"leave `{component.spelled}` out too, or state its version for this target"
+        return Finding(
+            code="S220", message=f"{asked}, and the target leaves torch out", places=(place, left_out[_TORCH]), hint=hint
+        )
     if torch is None:
         hint = "add `[components.torch]`, or state the version"
         return Finding(code="S220", message=f"{asked}, and torch is no component", places=(place,), hint=hint)

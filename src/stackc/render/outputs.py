@@ -57,7 +57,9 @@ def render(
     checked = verified(lock, manifest=manifest, target=target, files=rendered)
     rendered["Dockerfile"] = fill(jinja, "Dockerfile.j2", {**common, **image})
     rendered["verify.py"] = fill(jinja, "verify.py.j2", {**common, "verified": checked})
-    rendered["STACK.md"] = fill(jinja, "STACK.md.j2", {**common, **summary.values(lock), "folder": folder})
+    rendered["STACK.md"] = fill(
+        jinja, "STACK.md.j2", {**common, **summary.values(lock, left_out=manifest.left_out(target.name)), "folder": folder}
+    )
     return dict(sorted(rendered.items()))
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
+from packaging.utils import NormalizedName
 
 from stackc.lock.model import Lock
 from stackc.render.layout import root_name
@@ -33,9 +34,14 @@ class Totals(Struct, frozen=True, kw_only=True):
     unsized: int
 
 
-def values(lock: Lock) -> Mapping[str, object]:
-    """Return the values of the summary's template."""
-    return {"facts": tuple(_facts(lock)), "components": tuple(_rows(lock)), "totals": _totals(lock)}
+def values(lock: Lock, *, left_out: Iterable[NormalizedName]) -> Mapping[str, object]:
+    """Return the values of the summary's template; `left_out` are the components that the target leaves out."""
+    return {
+        "facts": tuple(_facts(lock)),
+        "components": tuple(_rows(lock)),
+        "left_out": tuple(f"{name} (needed all the same)" if name in lock.by_name else name for name in left_out),
+        "totals": _totals(lock),
+    }
 
 
 def _facts(lock: Lock) -> Iterator[tuple[str, str]]:

@@ -98,11 +98,15 @@ class _Draft:
                     self._reroute(target, leaving[target], str(self._move.aims[target].label))
 
     def _users(self, index: str) -> set[str]:
-        """Return the targets of the manifest whose torch comes from an index, were it only as somebody's requirement."""
+        """Return the targets of the manifest whose torch comes from an index, were it only as somebody's requirement.
+
+        A target that leaves torch out is none: there torch comes, if it does, from wherever the component's index leads.
+        """
         routes = routes_of(self._manifest)
         own = {
             target: {each.name: each.index for each in self._manifest.components_for(target) if each.index is not None}
-            for target in self._manifest.targets
+            for target, table in self._manifest.targets.items()
+            if TRIO[0] not in table.without
         }
         return {target for target, indexes in own.items() if index_of(TRIO[0], own=indexes, routes=routes) == index}
 
@@ -133,7 +137,7 @@ class _Draft:
     def _reroute(self, target: str, place: Place, label: str) -> None:
         """Let one target alone look torch and its like up on an index of the new builds, made where there is none yet."""
         name = self._index_of(label) or self._new_index(place, label)
-        routes = routes_of(self._manifest)
+        routes = routes_of(self._manifest, target)
         own = {each.name: each.index for each in place.components if each.index is not None}
         for component in place.components:
             there = index_of(component.name, own=own, routes=routes)
@@ -266,7 +270,7 @@ class _Draft:
             for override in table.overrides
             if override.name == name and getattr(override, key) is not None
         }
-        sharing = [target for target in self._manifest.targets if target not in own]
+        sharing = [target for target in self._manifest.having(name) if target not in own]
         shared = {values.get(target) for target in sharing}
         together = len(shared) == 1 and None not in shared
         if together:

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from stackc.errors import Finding, UsageError
+from stackc.errors import Place as ManifestPlace
 from stackc.init.trios import TRIO
 from stackc.lock.routing import index_of
 from stackc.manifest.model import Component, Manifest
@@ -25,11 +27,13 @@ __all__ = ["Aim", "Move", "Place", "moves", "places_of"]
 class Place(Struct, frozen=True, kw_only=True):
     """Where one target is: its components, the index of torch with the label of its builds, its CUDA and its Python.
 
-    `label` is None where torch comes from an index that has several builds; `cuda` None for a target without.
+    `left_out` are the components that it leaves out, with where that is said. `label` is None where torch comes from an index
+    that has several builds; `cuda` None for a target without.
     """
 
     target: str
     components: tuple[Component, ...]
+    left_out: Mapping[NormalizedName, ManifestPlace]
     index: str | None
     label: str | None
     cuda: Version | None
@@ -69,7 +73,7 @@ def places_of(manifest: Manifest, targets: Sequence[str], *, facts: Facts) -> tu
 def _place(manifest: Manifest, target: str, facts: Facts) -> Place:
     table, components = manifest.targets[target], manifest.components_for(target)
     own = {each.name: each.index for each in components if each.index is not None}
-    index = index_of(TRIO[0], own=own, routes=routes_of(manifest))
+    index = index_of(TRIO[0], own=own, routes=routes_of(manifest, target))
     url = manifest.indexes[index].url if index is not None and index in manifest.indexes else None
     label = None if url is None else label_of_index(url)
     cuda = table.cuda or read_base(table.base, facts=facts).cuda
@@ -78,6 +82,7 @@ def _place(manifest: Manifest, target: str, facts: Facts) -> Place:
     return Place(
         target=target,
         components=components,
+        left_out=manifest.left_out(target),
         index=index,
         label=label,
         cuda=built or (None if label is not None else minor),
@@ -107,8 +112,10 @@ def moves(places: Sequence[Place], asked: Asked, *, facts: Facts, images: Mappin
 
 def _require(places: Sequence[Place], asked: Asked) -> None:
     if asked.torch is not None and not any(place.torch for place in places):
-        hint = "add `[components.torch]`, or name a target that has it"
-        raise UsageError(Finding(code="S018", message="no target that is to move has torch as a component", hint=hint))
+        said = tuple(place.left_out[_TORCH] for place in places if _TORCH in place.left_out)
+        hint = "name a target that has it" if said else "add `[components.torch]`, or name a target that has it"
+        message = "no target that is to move has torch as a component"
+        raise UsageError(Finding(code="S018", message=message, places=said, hint=hint))
     if asked.cuda is not None and not any(place.cuda for place in places):
         hint = "name a target that has a CUDA: its base image, or the index of torch, says so"
         raise UsageError(Finding(code="S018", message="no target that is to move has a CUDA", hint=hint))
@@ -191,3 +198,4 @@ def _cudas(row: TorchFacts) -> str:
 
 
 _SHOWN = 5
+_TORCH = canonicalize_name(TRIO[0])

@@ -215,7 +215,9 @@ class Search(Struct, frozen=True, kw_only=True):
         project, failed = self._load(attempt.text), 0
         old, new = (_plain(text).removeprefix("==") for text in (given.old, given.new))
         name, workshop = given.path[-2], self.workshop(project.manifest)
-        for version in islice(between(project, workshop, targets[0], name=name, old=old, new=new), _MOST_NEARER):
+        having = project.manifest.having(canonicalize_name(name))
+        target = next((each for each in targets if each in having), targets[0])
+        for version in islice(between(project, workshop, target, name=name, old=old, new=new), _MOST_NEARER):
             nearer = replace(given, new=json.dumps(f"=={version}"))
             text = edited(attempt.text, [_edit(nearer)], file=str(self.path))
             project = self._load(text)
@@ -320,9 +322,13 @@ def _ways(finding: Finding, manifest: Manifest) -> Iterator[Given]:
 
 def _for_targets(path: tuple[str, ...], manifest: Manifest, targets: Sequence[str]) -> list[tuple[str, ...]]:
     """Return where a line is changed for the targets that move alone: what others share stays as it is for them."""
-    if path[0] != "components" or set(targets) == set(manifest.targets):
+    if path[0] != "components":
         return [path]
-    return [("targets", target, *path) for target in targets if not _overrides(manifest, target, path)]
+    having = manifest.having(canonicalize_name(path[1]))
+    if set(having) <= set(targets):
+        return [path]
+    moving = [target for target in targets if target in having and not _overrides(manifest, target, path)]
+    return [("targets", target, *path) for target in moving]
 
 
 def _overrides(manifest: Manifest, target: str, path: tuple[str, ...]) -> bool:

@@ -27,7 +27,7 @@ from stackc.target import Target
 from stackc.upstream.cache import Cache
 from stackc.upstream.isolation import Isolation
 from stackc.upstream.metadata_files import built_note, is_metadata, kept_fields
-from stackc.upstream.pages import Found, PageOutcome, PageSource, Unavailable
+from stackc.upstream.pages import Absent, Found, PageOutcome, PageSource, Unavailable
 from stackc.upstream.remote_zip import RemoteZipError, read_metadata
 from stackc.upstream.settings import NetworkSettings
 from stackc.upstream.shelf import PageShelf
@@ -180,7 +180,8 @@ class DirectSource:
 class DirectPages:
     """Pages of indexes, but for the projects whose components name a file: of these, the one release of that file.
 
-    `directs` are these files, and `places` where the manifest names each. They may become fewer, and again as many.
+    `directs` are these files, and `places` where the manifest names each. They may become fewer, and again as many. Of an
+    `unsourced` project there is nothing anywhere.
     """
 
     def __init__(
@@ -190,11 +191,13 @@ class DirectPages:
         *,
         directs: Mapping[NormalizedName, DirectReference],
         places: Mapping[NormalizedName, Place],
+        unsourced: frozenset[NormalizedName],
     ) -> None:
         self._pages = pages
         self._source = source
         self.directs = directs
         self._places = places
+        self._unsourced = unsourced
 
     @property
     def shelf(self) -> PageShelf:
@@ -204,6 +207,9 @@ class DirectPages:
     def get(self, index: str, address: str, project: NormalizedName, done: Callable[[PageOutcome], None]) -> bool:
         """Call `done` with what the view may show of a project; say whether somebody has to be asked and nobody had yet."""
         direct = self.directs.get(project)
+        if project in self._unsourced:
+            done(Absent(address))
+            return False
         if direct is None:
             return self._pages.get(index, address, project, done)
         return self._source.get(project, direct, self._places[project], done)

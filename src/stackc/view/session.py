@@ -162,8 +162,9 @@ class ViewSession:
             (str(version), "it is a pre-release, and stack.toml names none of this project")
             for version in sorted(self._passed_over(name, _versions(project.outcome)) - project.releases.keys())
         ]
-        listed = [] if name in self.plan.directs else self._pages.shelf.rejections(self._addresses(project.index), name)
-        return [*hidden, *listed]
+        if name in self.plan.directs or name in self.plan.unsourced:
+            return hidden
+        return [*hidden, *self._pages.shelf.rejections(self._addresses(project.index), name)]
 
     def _page_came(self, project: ShownProject, outcome: PageOutcome) -> None:
         project.outcome = outcome

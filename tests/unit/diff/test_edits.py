@@ -5,7 +5,8 @@ import datetime as dt
 import pytest
 from msgspec.structs import replace
 
-from stackc.diff.edits import component_of, edits_between, implied_edits
+from stackc.diff.edits import components_of, edits_between, implied_edits
+from stackc.diff.model import Edit
 from stackc.diff.words import edit_words
 from stackc.errors import ManifestError
 from stackc.lock.model import Root, Route
@@ -123,6 +124,25 @@ def test_two_locks_say_what_their_manifests_must_have_edited() -> None:
 
 
 def test_an_edit_belongs_to_a_component_by_its_normalized_name_in_overrides_too() -> None:
-    assert component_of(("components", "Flash_Attn", "version")) == "flash-attn"
-    assert component_of(("targets", "gpu", "components", "numpy", "version")) == "numpy"
-    assert component_of(("targets", "gpu", "python")) is None
+    named = {
+        ("components", "Flash_Attn", "version"): ("flash-attn",),
+        ("targets", "gpu", "components", "numpy", "version"): ("numpy",),
+        ("targets", "gpu", "python"): (),
+    }
+    assert {path: components_of(Edit(path=path, before=None, after="1")) for path in named} == named
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "names"),
+    [
+        ("", 'without = ["Flash_Attn", "numpy"]', ("flash-attn", "numpy")),
+        ('without = ["numpy", "scipy"]', 'without = ["scipy", "torch"]', ("numpy", "torch")),
+        ('without = ["numpy"]', "", ("numpy",)),
+    ],
+)
+def test_an_edit_of_what_a_target_leaves_out_is_about_the_components_that_came_and_went(
+    before: str, after: str, names: tuple[str, ...]
+) -> None:
+    head = '[targets.cpu]\npython = "3.10"\n'
+    (edit,) = edits_between(head + before, head + after, file="stack.toml")
+    assert (edit.path, components_of(edit)) == (("targets", "cpu", "without"), names)

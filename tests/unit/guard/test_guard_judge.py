@@ -91,6 +91,31 @@ def test_a_target_s_own_order_and_index_count(tmp_path: Path) -> None:
     assert transformers == KeptOut("transformers", "blocked", (Installed("cpu", 6, "pypi"),), ">=4.38")
 
 
+def test_what_one_target_leaves_out_is_kept_out_for_the_sake_of_the_others(tmp_path: Path) -> None:
+    more = '\n[targets.cpu]\nwithout = ["Torch", "numpy"]\n'
+    files = {"stack.toml": MANIFEST + more, "locks/gpu/lock.toml": LOCK, "requirements.txt": "numpy\ntorch\ntransformers\n"}
+    assert found(tmp_path, files, "requirements.txt") == [
+        "requirements.txt:1:1 S701 numpy",
+        "requirements.txt:2:1 S701 torch",
+    ]
+    torch = load(str(tmp_path / "stack.toml")).find(["torch"])
+    assert torch is not None
+    assert torch.installed == (Installed("gpu", 2, "cu124", "2.5.1+cu124"),)
+
+
+def test_torch_that_only_targets_without_an_order_have_is_installed_from_requirements(tmp_path: Path) -> None:
+    manifest = MANIFEST.replace('version = "==2.5.1"\norder = 2', 'version = "==2.5.1"').replace(
+        "[components.numpy]", '[targets.cpu]\nwithout = ["torch"]\n\n[components.numpy]'
+    )
+    assert found(tmp_path, {"stack.toml": manifest, "requirements.txt": "torch\n"}, "requirements.txt") == []
+
+
+def test_torch_that_every_target_leaves_out_stays_kept_out(tmp_path: Path) -> None:
+    manifest = MANIFEST.replace("[components.numpy]", 'without = ["torch"]\n\n[components.numpy]')
+    files = {"stack.toml": manifest, "requirements.txt": "torch\n"}
+    assert found(tmp_path, files, "requirements.txt") == ["requirements.txt:1:1 S701 torch"]
+
+
 def test_torch_that_the_manifest_installs_from_requirements_is_not_kept_out(tmp_path: Path) -> None:
     manifest = MANIFEST.replace('version = "==2.5.1"\norder = 2', 'version = "==2.5.1"')
     files = {"stack.toml": manifest, "requirements.txt": "torch==2.5.1\ntorchvision\n"}

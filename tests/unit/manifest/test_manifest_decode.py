@@ -54,6 +54,7 @@ components.opencv_python = {}
 python = "3.8"
 platform = "linux/amd64"
 base = "ubuntu"
+without = ["OpenCV-Python"]
 
 [components.torch]
 version = "matrix"
@@ -137,6 +138,7 @@ def test_every_key_reaches_its_field() -> None:
                 python="3.8",
                 platform="linux/amd64",
                 base=BaseImage(reference="ubuntu", repository="ubuntu", tag=None, digest=None),
+                without=(named("opencv-python"),),
             ),
         },
         components={
@@ -304,8 +306,8 @@ def test_places_name_line_path_and_source_without_credentials() -> None:
             source='"https://***@download.pytorch.org/whl/cu124"',
         ),
         Place(file="stack.toml", line=21, path=("targets", "gpu", "components", "Torch", "order"), source="4"),
-        Place(file="stack.toml", line=61, path=("matrix", "waive", 0, "rule"), source='"numpy2-abi-pandas"'),
-        Place(file="stack.toml", line=29, path=("components", "torch", "import")),
+        Place(file="stack.toml", line=62, path=("matrix", "waive", 0, "rule"), source='"numpy2-abi-pandas"'),
+        Place(file="stack.toml", line=30, path=("components", "torch", "import")),
     )
 
 

@@ -321,7 +321,8 @@ def test_a_file_for_another_python_platform_or_glibc_does_not_fit(tags: str) -> 
         places=(place,),
         wanted="a wheel for Python 3.10 on linux/amd64 with glibc 2.35 or older",
         found=tags,
-        hint="name another file for this target, as `url` in `[targets.gpu.components.…]`",
+        hint="name another file for this target, as `url` in `[targets.gpu.components.…]`; "
+        "or leave the component out of it: name it in `without` of `[targets.gpu]`",
     )
 
 

@@ -27,6 +27,11 @@ platform = "linux/amd64"
 base = "ubuntu:22.04"
 """
 COMPONENT = HEAD + '[components.a]\nversion = ">=1"\n'
+LEAVING_OUT = (
+    COMPONENT.replace('"demo"', '"demo"\ndefault-target = "gpu"')
+    + '[components.A_b]\nversion = ">=1"\n'
+    + '[targets.cpu]\npython = "3.10"\nplatform = "linux/amd64"\nbase = "a"\nwithout = ["a-b"]\n'
+)
 INDEX = HEAD + '[indexes.own]\nurl = "https://example.org/simple"\n'
 WAIVER = HEAD + '[[matrix.waive]]\nrule = "a"\nbecause = "b"\nuntil = 2027-01-01\n'
 
@@ -60,6 +65,7 @@ GOOD = [
     COMPONENT.replace(">=1", " >= 1.0a1 , !=1.1.*, ==2!3+cu124"),
     HEAD + "components.A-b = {}\n[components.a-b]\nversion = '==1'",
     HEAD + 'cuda = "12.4"\nglibc = "2.35"\ndriver = "550"\ngpus = ["sm_90a", "sm_120"]',
+    LEAVING_OUT,
     HEAD.replace("ubuntu:22.04", "localhost/a/b__c:T_1@sha256:" + "a" * 64),
     HEAD.replace("ubuntu:22.04", "[::1]:5000/a-b.c"),
     HEAD.replace('"demo"', '"demo"\ndefault-target = "gpu"'),
@@ -98,6 +104,8 @@ BAD = [
         HEAD.replace("ubuntu:22.04", base)
         for base in ("", "Ubuntu", "a b", "a:$(b)", "a:", "a@sha256:1", "a//b", "-a", "a:" + "b" * 129, "$BASE", "a'b", r"a\n")
     ],
+    *[LEAVING_OUT.replace('"a-b"', without) for without in ('"a-b", "a-b"', "1", '"a b"')],
+    LEAVING_OUT.replace('["a-b"]', '"a-b"'),
     *[
         HEAD + line
         for line in ('cuda = "12"', "cuda = 12.4", 'glibc = "2"', 'driver = "R550"', 'gpus = "sm_90"', 'gpus = ["H100"]')

@@ -11,6 +11,7 @@ from stackc.manifest.model import Component, Places, Policy
 from stackc.matrix.facts import Facts
 from stackc.matrix.partners import check_torch, exact_version, fill_partners
 from stackc.target import Target
+from support.workbench import name_of
 
 Components = Callable[[Mapping[str, str]], tuple[Component, ...]]
 FACTS = Facts.load()
@@ -99,6 +100,20 @@ def test_a_partner_that_cannot_be_told_is_refused(
     with pytest.raises(ManifestError) as raised:
         fill_partners(components(stack), facts=FACTS, places=places)
     assert raised.value.findings == (expected,)
+
+
+def test_a_partner_of_a_torch_that_the_target_leaves_out_cannot_be_told(components: Components, places: Places) -> None:
+    left_out = {name_of("torch"): Place(file="stack.toml", line=5, path=("targets", "cpu", "without", 0))}
+    with pytest.raises(ManifestError) as raised:
+        fill_partners(components({"torchvision": "matrix"}), facts=FACTS, places=places, left_out=left_out)
+    assert raised.value.findings == (
+        Finding(
+            code="S220",
+            message="`torchvision` asks the matrix for its version, and the target leaves torch out",
+            places=(Place(file="stack.toml", line=13, path=("components", "torchvision", "version")), *left_out.values()),
+            hint="leave `torchvision` out too, or state its version for this target",
+        ),
+    )
 
 
 def test_every_partner_that_cannot_be_told_is_reported(components: Components, places: Places) -> None:

@@ -118,6 +118,30 @@ def test_what_another_target_shares_stays_as_it_is_for_that() -> None:
     ]
 
 
+def without_torch(*names: str) -> str:
+    """The stack with a second target that leaves some components out."""
+    table = CPU[CPU.index("[targets.cpu]") : CPU.index("\n[targets.cpu.components]")]
+    return f'{STACK}\n{table}without = {list(names)}\n\n[components.numpy]\nversion = ">=1"\n'
+
+
+def test_a_target_that_leaves_torch_out_shares_nothing_of_it() -> None:
+    text = without_torch("torchvision", "torch")
+    assert drafted(text, to(cuda="12.6")) == drafted(text, to(cuda="12.6"), "gpu") == drafted(STACK, to(cuda="12.6"))
+    assert drafted(text, to(torch="2.6.0"), "gpu") == drafted(STACK, to(torch="2.6.0"))
+
+
+def test_torch_does_not_move_in_a_target_that_leaves_it_out() -> None:
+    with pytest.raises(UsageError) as raised:
+        all_moves(without_torch("torchvision", "torch"), to(torch="2.6.0"), "cpu")
+    (found,) = raised.value.findings
+    assert (found.code, found.message, found.hint) == (
+        "S018",
+        "no target that is to move has torch as a component",
+        "name a target that has it",
+    )
+    assert [(place.path, place.source) for place in found.places] == [(("targets", "cpu", "without", 1), "'torch'")]
+
+
 def test_an_index_that_another_target_uses_is_not_moved_under_it() -> None:
     other = STACK[STACK.index("[targets.gpu]") : STACK.index("[components.torch]")].replace("targets.gpu", "targets.old")
     changes, _ = drafted(STACK + other, to(cuda="12.6"), "gpu")
