@@ -1,7 +1,8 @@
 """Two edits of one manifest, merged: line by line as git does, and key by key where only the lines are in each other's way.
 
 Comments and layout stay: a table that the other side added comes with the comments above it, and of a table that both sides
-edited only the values change. Where both sides changed one key, and not alike, there is no merge.
+edited only the values change. An array that is a set of names is merged name by name. Where both sides changed another key, and
+not alike, there is no merge.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ Lines = Callable[[str, str, str], str | None]
 
 KeyPath = tuple[str, ...]
 
+_SETS = frozenset({"extras", "gpus", "sdists", "serves", "without"})
+"""The keys of a manifest whose arrays say the same in any order."""
+
 
 class Merged(Struct, frozen=True, kw_only=True):
     """The merged text, or why there is none."""
@@ -46,7 +50,7 @@ def merge_manifest(base: str, ours: str, theirs: str, *, by_line: Lines, file: s
 
 
 def _by_key(base: str, ours: str, theirs: str, *, file: str) -> Merged:
-    found = list(edits(parse(base, file=file), parse(ours, file=file), parse(theirs, file=file)))
+    found = list(edits(parse(base, file=file), parse(ours, file=file), parse(theirs, file=file), sets=_SETS))
     clashes = [each for each in found if isinstance(each, Clash)]
     if clashes:
         return Merged(text=None, findings=tuple(_clash(each, ours, file) for each in clashes))
@@ -84,10 +88,32 @@ def _with_keys(ours: str, theirs: str, changes: Iterable[Edit]) -> str:
         table: Any = _below(document, above)
         if each.value is GONE:
             del table[key]
+        elif isinstance(each.value, list) and not same(each.value, _at(parse(theirs, file=""), each.path)):
+            table[key] = _with_names(table.get(key), each.value)
         else:
             table[key] = copy.deepcopy(_below(source, each.path))
         ours = "\n".join([*lines[:begin], *tomlkit.dumps(document).rstrip("\n").split("\n"), *lines[end:]])
     return ours
+
+
+def _with_names(array: Any, names: list[Any]) -> Any:
+    """Return an array of names, as it is laid out, with the names that it is to have; a new one where there is none."""
+    import tomlkit
+
+    array = tomlkit.array() if array is None else copy.deepcopy(array)
+    for gone in [name for name in array if name not in names]:
+        array.remove(gone)
+    array.extend(name for name in names if name not in array)
+    return array
+
+
+def _at(table: Any, path: Iterable[str]) -> Value:
+    """Return the value of a key path, GONE where there is none."""
+    for key in path:
+        if not isinstance(table, Mapping) or key not in table:
+            return GONE
+        table = table[key]
+    return table
 
 
 def _own_lines(text: str, path: KeyPath) -> tuple[int, int]:

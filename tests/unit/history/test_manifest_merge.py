@@ -84,6 +84,55 @@ def test_what_both_sides_changed_is_told_with_all_three_values() -> None:
     )
 
 
+LISTS = """\
+[targets.cpu]
+python = "3.10"
+without = [
+    "a", # for CUDA alone
+    "b", # no wheel
+]
+base = "x"
+"""
+
+
+def added(text: str, *names: str) -> str:
+    return text.replace("\n]", "".join(f'\n    "{name}",' for name in names) + "\n]")
+
+
+def test_what_both_sides_add_to_a_list_of_names_and_take_from_it_stands_in_the_merge() -> None:
+    ours = added(LISTS.replace('    "a", # for CUDA alone\n', ""), "ours", "both")
+    theirs = added(LISTS.replace('    "b", # no wheel\n', ""), "both", "theirs")
+    assert by_key(LISTS, ours, theirs) == Merged(text=added(ours.replace('    "b", # no wheel\n', ""), "theirs"))
+
+
+def test_a_list_of_names_that_both_sides_begin_has_the_names_of_both() -> None:
+    base = '[targets.cpu]\npython = "3.10"\n'
+    ours, theirs = (f'{base}without = ["{name}"]\n' for name in ("ours", "theirs"))
+    assert by_key(base, ours, theirs) == Merged(text=f'{base}without = ["ours", "theirs"]\n')
+
+
+def test_a_list_of_names_of_which_nothing_is_left_goes() -> None:
+    ours, theirs = (LISTS.replace(f'    "{name}", # {why}\n', "") for name, why in (("a", "for CUDA alone"), ("b", "no wheel")))
+    assert by_key(LISTS, ours, theirs) == Merged(text='[targets.cpu]\npython = "3.10"\nbase = "x"\n')
+
+
+def test_a_list_of_names_that_one_side_deleted_keeps_what_the_other_added() -> None:
+    gone = '[targets.cpu]\npython = "3.10"\nbase = "x"\n'
+    assert by_key(LISTS, added(LISTS, "c"), gone) == Merged(text=gone.replace("base", 'without = [\n    "c",\n]\nbase'))
+    assert by_key(LISTS, gone, added(LISTS, "c")) == Merged(text=f'{gone}without = ["c"]\n')
+
+
+def test_lists_whose_order_says_something_clash() -> None:
+    base, ours, theirs = (f'[image]\ncmd = ["{word}"]\n' for word in ("a", "b", "c"))
+    (finding,) = by_key(base, ours, theirs).findings
+    assert (finding.code, finding.places[0].path) == ("S475", ("image", "cmd"))
+
+
+def test_a_list_of_names_that_one_side_made_another_thing_clashes() -> None:
+    (finding,) = by_key(LISTS, added(LISTS, "c"), '[targets.cpu]\npython = "3.10"\nwithout = 1\nbase = "x"\n').findings
+    assert (finding.code, finding.places[0].path) == ("S475", ("targets", "cpu", "without"))
+
+
 def test_a_credential_in_a_clash_is_not_told() -> None:
     sides = [f'[indexes.own]\nurl = "https://user:{secret}@example.org/"\n' for secret in ("a1", "b2", "c3")]
     (finding,) = by_key(*sides).findings
