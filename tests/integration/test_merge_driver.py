@@ -20,6 +20,7 @@ UNIVERSE = {
     "left": (Release(version="1.0", requires=("base>=1",)), Release(version="2.0", requires=("base<1.1",))),
     "right": (Release(version="1.0", requires=("shared",)), Release(version="2.0", requires=("base>=1.1",))),
     "shared": (Release(version="1.0"),),
+    "extra": (Release(version="1.0"),),
 }
 BASE = '[components.base]\nversion = "<2"\norder = 1\n'
 LEFT = '\n[components.left]\nversion = "<2"\n'
@@ -181,3 +182,30 @@ def test_where_stackc_is_gone_git_reports_a_plain_conflict(made: Repository) -> 
     assert "<<<<<<< ours\n" in (made.root / "stack.toml").read_text(encoding="utf-8")
     assert made.run("stackc", "merge").status == 0
     assert pins(made) == BOTH
+
+
+CPU = '\n[targets.cpu]\npython = "3.11"\nplatform = "linux/amd64"\nbase = "debian:12"\nwithout = ["extra"]\n'
+EXTRA = '\n[components.extra]\nversion = ">=1"\n'
+
+
+def leaving_out(server: IndexServer, without: str) -> str:
+    text = manifest(server, BASE + LEFT + RIGHT + EXTRA, target=CPU.replace('["extra"]', without))
+    return text.replace('name = "small"', 'name = "small"\ndefault-target = "gpu"')
+
+
+def test_what_each_side_leaves_out_of_a_target_is_left_out_of_the_merge(tmp_path: Path, server: IndexServer) -> None:
+    made = Repository(tmp_path / "project", stackc_on_path(tmp_path / "bin")).start()
+    made.write({".gitattributes": "locks/** text eol=lf linguist-generated -merge\n"})
+    sides = {"main": '["extra"]', "theirs": '["extra", "right"]', "ours": '["left"]'}
+    for branch, without in sides.items():
+        made.git("checkout", "--quiet", "-B", branch, *(("main",) if branch != "main" else ()))
+        made.write({"stack.toml": leaving_out(server, without)})
+        assert made.run("stackc", "compile").status == 0
+        assert made.commit().status == 0
+    assert made.run("stackc", "install-drivers").status == 0
+    assert made.git("merge", "--quiet", "theirs").status == 0
+    assert (made.root / "stack.toml").read_text(encoding="utf-8") == leaving_out(server, '["left", "right"]')
+    lock = (made.root / "locks/cpu/lock.toml").read_text(encoding="utf-8")
+    assert re.findall(r'\[\[package\]\]\nname = "(.*?)"', lock) == ["base", "extra"]
+    assert made.git("status", "--porcelain").text == ""
+    assert made.run("stackc", "check") == Said(0, "gpu: proved, nothing drifted\ncpu: proved, nothing drifted\n")
