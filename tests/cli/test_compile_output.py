@@ -244,3 +244,18 @@ def test_no_credential_of_the_manifest_reaches_a_lock_a_log_or_the_cache(tmp_pat
     found = {**tree(desk.project / "locks"), **tree(tmp_path / "cache")}
     assert [name for name, content in found.items() if b"s3cr3t" in content] == []
     assert {request.headers.get("authorization") for request in server.requests} == {"Basic dXNlcjpzM2NyM3Q="}
+
+
+@pytest.mark.parametrize("engine", ["uv", "pip-tools"])
+def test_a_cache_folder_that_cannot_be_made_is_done_without(tmp_path: Path, server: IndexServer, engine: str) -> None:
+    """As in a container whose user has no home."""
+    with_one, without = Desk(tmp_path / "with"), Desk(tmp_path / "without")
+    for desk in (with_one, without):
+        desk.write(manifest(server, TWO))
+    taken = without.write("a file where a folder would be", "../taken")
+
+    told = with_one.run("compile", "--engine", engine)
+
+    assert without.run("compile", "--engine", engine, STACKC_CACHE=str(taken / "cache")) == told
+    assert (told.status, told.stderr) == (0, "")
+    assert tree(without.project) == tree(with_one.project)
