@@ -115,14 +115,17 @@ class Workshop:
         base: str = BASE,
         app: str = APP,
         templates: Mapping[str, str] | None = None,
+        files: Mapping[str, bytes] | None = None,
     ) -> Desk:
-        """Return a desk with a compiled project, which may bring templates of its own."""
+        """Return a desk with a compiled project, which may bring templates and other files of its own."""
         desk = self.desk(name)
         desk.write(manifest.replace("{url}", self.server.url).replace("{base}", base))
         desk.write("", "app/__init__.py")
         desk.write(app, "app/__main__.py")
         for file, text in (templates or {}).items():
             desk.write(text, f"templates/{file}")
+        for file, content in (files or {}).items():
+            desk.write(content, file)
         self.compile(desk)
         return desk
 

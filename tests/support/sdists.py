@@ -49,9 +49,16 @@ _PYPROJECT = '[build-system]\nrequires = ["helper-mod>=1"]\nbuild-backend = "bac
 _PKG_INFO = "Metadata-Version: 2.1\nName: legacy\nVersion: 1.0\n"
 
 
-def sdist(*, backend: str = BACKEND, pkg_info: str = _PKG_INFO, pyproject: str | None = _PYPROJECT) -> bytes:
-    """Return `legacy-1.0.tar.gz`; its PKG-INFO fixes nothing unless another is given."""
-    files: Mapping[str, str | None] = {"PKG-INFO": pkg_info, "pyproject.toml": pyproject, "backend.py": backend}
+def sdist(
+    *,
+    backend: str = BACKEND,
+    pkg_info: str = _PKG_INFO,
+    pyproject: str | None = _PYPROJECT,
+    more: Mapping[str, str] | None = None,
+) -> bytes:
+    """Return `legacy-1.0.tar.gz`; its PKG-INFO fixes nothing unless another is given. `more` are further files."""
+    own: Mapping[str, str | None] = {"PKG-INFO": pkg_info, "pyproject.toml": pyproject, "backend.py": backend}
+    files = {**own, **(more or {})}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         for name, text in files.items():
