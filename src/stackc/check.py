@@ -22,7 +22,7 @@ from stackc.project import Project
 from stackc.render.bake import bake_of
 from stackc.render.outputs import render
 
-__all__ = ["beside", "check_bake", "check_target", "no_lock"]
+__all__ = ["beside", "check_bake", "check_strays", "check_target", "no_lock"]
 
 _LOCKS = "locks/"
 
@@ -80,6 +80,25 @@ def check_bake(project: Project) -> tuple[Finding, ...]:
     if found == expected:
         return ()
     return (beside(project, _edited(BAKE, expected=expected, found=found, source="stack.toml")),)
+
+
+def check_strays(project: Project) -> tuple[Finding, ...]:
+    """Return a warning for each lock that belongs to no target of the manifest: its Dockerfile would still build."""
+    found = sorted(path.parent.name for path in (project.folder / _LOCKS).glob(f"*/{LOCK}"))
+    return tuple(
+        beside(
+            project,
+            Finding(
+                code="S449",
+                message=f"`{lock_folder(name)}` is the lock of no target that the manifest has",
+                places=(Place(file=f"{lock_folder(name)}/{LOCK}"),),
+                hint=f"remove the folder, as by `git rm -r {lock_folder(name)}`, or name the target again",
+                severity="warning",
+            ),
+        )
+        for name in found
+        if name not in project.manifest.targets and not name.startswith(".")
+    )
 
 
 def no_lock(name: str, project: Project) -> Finding:

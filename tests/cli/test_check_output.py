@@ -138,6 +138,18 @@ def test_a_file_that_no_step_has_is_told(desk: Desk) -> None:
     assert (outcome.status, codes(outcome)) == (1, ["S524"])
 
 
+def test_the_lock_of_a_target_that_was_renamed_is_told_and_changes_no_exit_status(desk: Desk) -> None:
+    shutil.copytree(desk.project / "locks/gpu", desk.project / "locks/old")
+    told = """\
+warning[S449]: `locks/old` is the lock of no target that the manifest has
+ --> locks/old/lock.toml
+
+hint: remove the folder, as by `git rm -r locks/old`, or name the target again
+
+"""
+    assert desk.run("check") == Outcome(0, f"{FINE.stdout}all targets: no error, 1 warning\n", told)
+
+
 def test_a_manifest_newer_than_its_lock_is_told_once(desk: Desk) -> None:
     edit(desk, "stack.toml", lambda text: text.replace('"<2"', '"<1.1"'))
     assert desk.run("check") == Outcome(

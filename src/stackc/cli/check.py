@@ -9,7 +9,7 @@ from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from stackc.changeset import half_written
-from stackc.check import check_bake, check_target
+from stackc.check import check_bake, check_strays, check_target
 from stackc.cli.chosen import chosen_targets
 from stackc.cli.findings import tell, tell_error
 from stackc.cli.guard import judged
@@ -67,11 +67,11 @@ def _found(
     """Return the findings, and a line of summary for each part of the check."""
     checked = {name: check_target(name, project) for name in names}
     half = half_written(project.folder)
-    shared = (*(() if half is None else (torn(half),)), *check_bake(project))
+    shared = (*(() if half is None else (torn(half),)), *check_bake(project), *check_strays(project))
     drifted = {place.file for some in checked.values() for each in some if each.code in _DRIFT for place in each.places}
     files, guarded = _guarded(project, manifest, environment, drifted=drifted)
     summary = [f"{name}: {_verdict(found, 'proved, nothing drifted')}" for name, found in checked.items()]
-    summary += [f"all targets: {_verdict(shared, '')}"] if shared else []
+    summary += [f"all targets: {_verdict(shared, 'no error')}"] if shared else []
     summary += [f"guard: {_verdict(guarded, 'no error')} in {files} file{'' if files == 1 else 's'}"] if guarded else []
     return (*project.findings, *(each for found in checked.values() for each in found), *shared, *guarded), tuple(summary)
 

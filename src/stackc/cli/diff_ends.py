@@ -131,6 +131,7 @@ def _of_snapshot(snapshot: Snapshot, label: str, *, folder: Path) -> End:
         manifest=None if body is None else body.decode("utf-8", "replace"),
         file=(folder / snapshot.manifest).as_posix(),
         declared=_declared(body),
+        bare=body is None and bool(locks),
         refused=snapshot.refused,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 
 from msgspec.structs import replace
 
@@ -84,10 +85,10 @@ class _Lines:
 
 def _edits(base: End, head: End) -> tuple[tuple[Edit, ...], tuple[Note, ...]]:
     """Return what was edited, by the manifests where there are two that are TOML, else by the locks; and what is wrong."""
-    notes: list[Note] = []
+    notes = [*_bare(base, head), *_left(base, head)]
     if base.manifest is not None and head.manifest is not None:
         try:
-            return edits_between(base.manifest, head.manifest, file=head.file), ()
+            return edits_between(base.manifest, head.manifest, file=head.file), tuple(notes)
         except ManifestError as error:
             text = f"the edits are told by the locks, since {head.file} is not TOML at both ends"
             notes.append(Note(end=head.label, target="", text=text, findings=error.findings))
@@ -95,6 +96,23 @@ def _edits(base: End, head: End) -> tuple[tuple[Edit, ...], tuple[Note, ...]]:
     whole = [(old.lock, new.lock) for old, new in pairs if not (old.partial or new.partial)]
     found = (edit for old, new in whole if old is not None and new is not None for edit in implied_edits(old, new))
     return tuple(dict.fromkeys(found)), tuple(notes)
+
+
+def _bare(base: End, head: End) -> Iterator[Note]:
+    """Yield that one end alone has the manifest."""
+    for end, other in ((base, head), (head, base)):
+        if end.bare and other.manifest is not None:
+            name = PurePosixPath(other.file).name
+            text = f"{end.label} has no {name}: the edits are told by the locks"
+            yield Note(end=end.label, target="", text=text, findings=(), differs=True)
+
+
+def _left(base: End, head: End) -> Iterator[Note]:
+    """Yield each target that left the manifest and not the locks."""
+    for name in base.declared:
+        if head.declared and name not in head.declared and name in head.locks:
+            text = f"target `{name}` left the manifest, and its lock is still there"
+            yield Note(end=head.label, target=name, text=text, findings=(), differs=True)
 
 
 def _concerns(note: Note, only: Container[str] | None) -> bool:

@@ -77,7 +77,7 @@ def _target(before: Lock, after: Lock) -> Iterator[Point]:
 
 def _weights(before: Lock, after: Lock) -> Iterator[Point]:
     old, new = download(before), download(after)
-    if old != new:
+    if old != new and (old.known or new.known):
         yield Point(subject="download", before=spelled_size(old.known), after=spelled_size(new.known), note=_delta(old, new))
     if before.target.base != after.target.base:
         yield Point(subject="image size", note="the base image moved, and no lock knows its size")

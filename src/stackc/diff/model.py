@@ -65,7 +65,8 @@ class Reading(Struct, frozen=True, kw_only=True):
 class End(Struct, frozen=True, kw_only=True):
     """One end of a comparison: what people call it, its locks by target, and the manifest's text and name if there is one.
 
-    `declared` names the manifest's targets, as far as it can be read. `refused` tells of what stood where a file of the
+    `declared` names the manifest's targets, as far as it can be read; `bare` says that the project has locks and no manifest
+    of the name that was asked for. `refused` tells of what stood where a file of the
     project belongs and could not be read.
     """
 
@@ -74,6 +75,7 @@ class End(Struct, frozen=True, kw_only=True):
     manifest: str | None = None
     file: str = MANIFEST
     declared: tuple[str, ...] = ()
+    bare: bool = False
     refused: tuple[Finding, ...] = ()
 
 
@@ -206,6 +208,11 @@ class Compared(Struct, frozen=True, kw_only=True):
     after: int | None = None
     like: str | None = None
 
+    @property
+    def differs(self) -> bool:
+        """Say whether anything became of it; one without a lock is as it was unless it had one."""
+        return self.before is not None if self.state == "unlocked" else self.state != "same"
+
 
 class Note(Struct, frozen=True, kw_only=True):
     """What is wrong with a lock that is compared nevertheless; `end` is what people call its end.
@@ -236,9 +243,9 @@ class Diff(Struct, frozen=True, kw_only=True):
     @property
     def empty(self) -> bool:
         """Say whether nothing differs, as far as both ends could be read."""
-        states = {target.state for target in self.targets}
+        moved = any(target.differs for target in self.targets)
         broken = any(note.differs for note in self.notes)
-        return not (self.edits or self.headline or self.changes or broken or states - {"same", "unlocked"})
+        return not (self.edits or self.headline or self.changes or broken or moved)
 
     @property
     def telling(self) -> tuple[str, ...]:

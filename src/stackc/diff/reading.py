@@ -33,7 +33,11 @@ _PAIR = re.compile(r'(name|version|index|file|sha256) = "([^"\\\n]*)"\s*$|(step|
 
 
 def read_lock(text: str, *, file: str) -> Reading:
-    """Return the lock that a text holds, as far as it does; `file` names it in findings."""
+    """Return the lock that a text holds, as far as it does; `file` names it in findings.
+
+    Line ends that a checkout has converted make no other lock.
+    """
+    text = text.replace("\r\n", "\n")
     try:
         return Reading(lock=decode(text, file=file), text=text, path=file)
     except LockError as error:

@@ -169,7 +169,8 @@ def state_words(target: Compared) -> str:
         case "removed":
             return f"removed target, {_counted(target.before)}"
         case "unlocked":
-            return "no lock yet: `stackc compile` writes it"
+            gone = target.before is not None
+            return "its lock is gone" if gone else "no lock yet: `stackc compile` writes it"
         case "unreadable":
             return "not compared: a lock cannot be read"
         case "same":
