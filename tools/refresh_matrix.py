@@ -41,12 +41,14 @@ from stackc.matrix.refresh.revision import YANKED, Note, Unread, needs_rows, rev
 from stackc.matrix.refresh.text import TABLES, table_text
 from stackc.redact import redact_text
 from stackc.upstream.cache import Cache
+from stackc.upstream.exchange import Response, split_credentials
+from stackc.upstream.lone_transfers import fetch_range
 from stackc.upstream.metadata_files import MetadataOutcome, MetadataSource, Unreadable
 from stackc.upstream.pip_config import default_index_url
 from stackc.upstream.remote_zip import RemoteZipError, read_names
 from stackc.upstream.settings import NetworkSettings
 from stackc.upstream.simple import ACCEPT, FileRow, PageError, decode_page
-from stackc.upstream.transfers import Response, Transfers, fetch_range, split_credentials
+from stackc.upstream.transfers import Transfers
 
 SINCE = dt.date(2022, 10, 28)
 """The day of torch 1.13.0, the oldest torch in the tables: of other projects, what came before is left out."""

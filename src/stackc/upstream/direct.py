@@ -26,13 +26,13 @@ from stackc.redact import redact_text, redact_url
 from stackc.target import Target
 from stackc.upstream.cache import Cache
 from stackc.upstream.isolation import Isolation
+from stackc.upstream.lone_transfers import fetch_range, fetch_whole
 from stackc.upstream.metadata_files import built_note, is_metadata, kept_fields
 from stackc.upstream.pages import Absent, Found, PageOutcome, PageSource, Unavailable
 from stackc.upstream.remote_zip import RemoteZipError, read_metadata
 from stackc.upstream.settings import NetworkSettings
 from stackc.upstream.shelf import PageShelf
 from stackc.upstream.simple import FileRow, Hashes
-from stackc.upstream.transfers import fetch_range, fetch_whole
 from stackc.view.curate import Candidate
 from stackc.view.metadata import MetadataError, MetadataReader, headers_of
 
@@ -260,10 +260,10 @@ def _metadata_of_wheel(direct: DirectReference, settings: NetworkSettings) -> by
     """Return the metadata inside of a wheel: by ranges where it is large and the server offers them."""
 
     def fetch(start: int, end: int) -> bytes:
-        return fetch_range(direct.location, start, end, settings, None)[0]
+        return fetch_range(direct.location, start, end, settings)[0]
 
     try:
-        size = fetch_range(direct.location, 0, 1, settings, None)[1]
+        size = fetch_range(direct.location, 0, 1, settings)[1]
     except OSError:
         return _metadata_of(direct, _whole(direct, settings))
     if size <= _SMALL:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,11 +22,12 @@ from stackc.errors import Finding
 from stackc.loop import Loop
 from stackc.redact import redact_url
 from stackc.upstream.cache import Cache
+from stackc.upstream.exchange import Part, Response
 from stackc.upstream.isolation import Isolation
-from stackc.upstream.remote_zip import RemoteZipError, read_metadata
+from stackc.upstream.remote_zip import RemoteZipError, Span, metadata_by_spans
 from stackc.upstream.settings import NetworkSettings
 from stackc.upstream.simple import FileRow, Hashes
-from stackc.upstream.transfers import Response, Transfers, fetch_range
+from stackc.upstream.transfers import Transfers
 from stackc.view.metadata import BUILD_REQUIRES, headers_of
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class MetadataSource:
             self._read_ranges(query)
 
     def close(self) -> None:
-        """End the threads that read ranges."""
+        """End the threads that build metadata."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
@@ -158,33 +159,40 @@ class MetadataSource:
         query.done(header)
 
     def _read_ranges(self, query: _Query) -> None:
-        self._threads().submit(self._read_in_thread, query)
+        if query.file.size:
+            self._read_spans(query, query.file.size)
+        else:
+            self._span(query, (0, 1), lambda came: self._read_spans(query, came[1]))
+
+    def _read_spans(self, query: _Query, size: int) -> None:
+        reading = metadata_by_spans(size, filename=query.file.filename)
+        self._read_on(query, reading, partial(next, reading))
+
+    def _read_on(self, query: _Query, reading: Generator[Span, bytes, bytes], step: Callable[[], Span]) -> None:
+        """Take the next step of a reading, and ask for the span that it wants, until it has read all that it needs."""
+        try:
+            span = step()
+        except StopIteration as ended:
+            self._accept(query, ended.value)
+        except RemoteZipError as error:
+            query.done(Unreadable(_broken(query, str(error)), lasting=True))
+        else:
+            self._span(query, span, lambda came: self._read_on(query, reading, partial(reading.send, came[0])))
+
+    def _span(self, query: _Query, span: Span, came: Callable[[Part], None]) -> None:
+        def answered(found: Part | OSError) -> None:
+            if isinstance(found, OSError):
+                query.done(Unreadable(_range_failed(query, str(found)), lasting=False))
+            else:
+                came(found)
+
+        self._transfers.get_part(query.url, *span, credentials=query.credentials, done=answered)
 
     def _threads(self) -> ThreadPoolExecutor:
         from concurrent.futures import ThreadPoolExecutor
 
-        self._pool = self._pool or ThreadPoolExecutor(8, thread_name_prefix="stackc-ranges")
+        self._pool = self._pool or ThreadPoolExecutor(8, thread_name_prefix="stackc-builds")
         return self._pool
-
-    def _read_in_thread(self, query: _Query) -> None:
-        outcome: bytes | Unreadable
-        try:
-            size = query.file.size or self._range(query, 0, 1)[1]
-            outcome = read_metadata(lambda *ends: self._range(query, *ends)[0], size, filename=query.file.filename)
-        except RemoteZipError as error:
-            outcome = Unreadable(_broken(query, str(error)), lasting=True)
-        except OSError as error:
-            outcome = Unreadable(_range_failed(query, str(error)), lasting=False)
-        self._loop.post(lambda: self._range_came(query, outcome))
-
-    def _range(self, query: _Query, start: int, end: int) -> tuple[bytes, int]:
-        return fetch_range(query.url, start, end, self._settings, query.credentials)
-
-    def _range_came(self, query: _Query, outcome: bytes | Unreadable) -> None:
-        if isinstance(outcome, bytes):
-            self._accept(query, outcome)
-        else:
-            query.done(outcome)
 
     def _sdist_came(self, query: _Query, response: Response) -> None:
         if response.failure is not None or response.status != 200:

@@ -20,10 +20,11 @@ from packaging.utils import NormalizedName
 from stackc.errors import Finding
 from stackc.upstream import catalog
 from stackc.upstream.cache import Cache, CachedPage
+from stackc.upstream.exchange import LARGEST_BODY, Response, split_credentials
 from stackc.upstream.page_faults import AskedPage, failed, refused, unreachable, unusable
 from stackc.upstream.shelf import PageShelf, catalog_row, page_url, rows_of
 from stackc.upstream.simple import ACCEPT, FileRow, PageError, decode_page
-from stackc.upstream.transfers import LARGEST_BODY, Response, Transfers, split_credentials
+from stackc.upstream.transfers import Transfers
 from stackc.view.curate import Candidate, Curation, Curations
 
 if TYPE_CHECKING:

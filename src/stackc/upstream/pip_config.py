@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stackc.errors import Finding, UpstreamError
 from stackc.upstream.cache import Cache
-from stackc.upstream.transfers import split_credentials
+from stackc.upstream.exchange import split_credentials
 
 __all__ = ["default_index_url"]
 

@@ -9,15 +9,30 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 from msgspec import Struct
 from packaging.utils import InvalidWheelFilename, NormalizedName, canonicalize_name, parse_wheel_filename
 
-__all__ = ["MAX_DIRECTORY", "MAX_METADATA", "Fetch", "RemoteZipError", "read_metadata", "read_names"]
+__all__ = [
+    "MAX_DIRECTORY",
+    "MAX_METADATA",
+    "Fetch",
+    "RemoteZipError",
+    "Span",
+    "metadata_by_spans",
+    "read_metadata",
+    "read_names",
+]
+
+Span = tuple[int, int]
+"""Where a range of a file starts, and where it ends: that byte is no part of it."""
 
 Fetch = Callable[[int, int], bytes]
-"""Return the bytes of a file from `start` up to, not including, `end`."""
+"""Return the bytes of a span."""
+
+_Reading = Generator[Span, bytes, bytes]
+"""Yields the spans that it needs, one after the other, is sent their bytes, and returns what it was to read."""
 
 MAX_DIRECTORY = 32 * 2**20
 """The largest central directory that is read, in bytes; that of a torch wheel has about 1.5 million."""
@@ -62,55 +77,80 @@ class _Entry(Struct, frozen=True):
 
 
 class _Window(Struct, frozen=True):
-    """A file behind `fetch`, with its last bytes, from `start`, at hand."""
+    """A file far away, with its last bytes, from `start`, at hand."""
 
-    fetch: Fetch
     start: int
     tail: bytes
 
-    def read(self, start: int, end: int) -> bytes:
-        """Return the bytes from `start` up to `end`; only what the window does not hold is fetched."""
+    def read(self, start: int, end: int) -> _Reading:
+        """Return the bytes from `start` up to `end`; only what the window does not hold is asked for."""
         if start >= self.start:
             return self.tail[start - self.start : end - self.start]
         held = self.tail[: max(0, end - self.start)]
-        return _fetched(self.fetch, start, min(end, self.start)) + held
+        return (yield from _asked(start, min(end, self.start))) + held
 
 
-def read_metadata(fetch: Fetch, size: int, *, filename: str) -> bytes:
-    """Return the METADATA of the wheel `filename`, of `size` bytes.
+def metadata_by_spans(size: int, *, filename: str) -> _Reading:
+    """Yield the spans to be read of the wheel `filename`, of `size` bytes; return its METADATA once all were sent.
 
-    A small wheel needs one range of bytes, a large one three. Raises RemoteZipError, which names the file; what `fetch` raises
-    passes through.
+    A small wheel needs one span, a large one three at most, or four. Raises RemoteZipError, which names the file.
     """
     try:
         project = parse_wheel_filename(filename)[0]
-        start = max(0, size - _TAIL)
-        window = _Window(fetch, start, _fetched(fetch, start, size))
-        directory_start, directory = _directory(window)
+        window = yield from _opened(size)
+        directory_start, directory = yield from _directory(window)
         entry = _metadata_entry(directory, project)
-        return _unpacked(entry, _packed(window, entry, directory_start))
+        return _unpacked(entry, (yield from _packed(window, entry, directory_start)))
     except (RemoteZipError, InvalidWheelFilename) as error:
         raise RemoteZipError(f"{filename}: {error}") from error
+
+
+def read_metadata(fetch: Fetch, size: int, *, filename: str) -> bytes:
+    """Return the METADATA of the wheel `filename`, of `size` bytes, by as few calls of `fetch` as it takes.
+
+    Raises RemoteZipError, which names the file; what `fetch` raises passes through.
+    """
+    return _driven(metadata_by_spans(size, filename=filename), fetch)
 
 
 def read_names(fetch: Fetch, size: int, *, filename: str) -> tuple[str, ...]:
     """Return the names of the files in the wheel `filename`, of `size` bytes, in order. Raises as `read_metadata` does."""
     try:
-        start = max(0, size - _TAIL)
-        _, directory = _directory(_Window(fetch, start, _fetched(fetch, start, size)))
+        directory = _driven(_directory_alone(size), fetch)
         return tuple(entry.name.decode("utf-8", errors="replace") for entry in _entries(directory))
     except RemoteZipError as error:
         raise RemoteZipError(f"{filename}: {error}") from error
 
 
-def _fetched(fetch: Fetch, start: int, end: int) -> bytes:
-    answer = fetch(start, end)
+def _driven(reading: _Reading, fetch: Fetch) -> bytes:
+    """Return what a reading comes to where somebody fetches its spans at once."""
+    try:
+        span = next(reading)
+        while True:
+            span = reading.send(fetch(*span))
+    except StopIteration as ended:
+        found: bytes = ended.value
+        return found
+
+
+def _asked(start: int, end: int) -> _Reading:
+    answer = yield start, end
     if len(answer) != end - start:
         raise RemoteZipError(f"{end - start} bytes from {start} were asked for, {len(answer)} came")
     return answer
 
 
-def _directory(window: _Window) -> tuple[int, bytes]:
+def _opened(size: int) -> Generator[Span, bytes, _Window]:
+    start = max(0, size - _TAIL)
+    return _Window(start, (yield from _asked(start, size)))
+
+
+def _directory_alone(size: int) -> _Reading:
+    _, directory = yield from _directory((yield from _opened(size)))
+    return directory
+
+
+def _directory(window: _Window) -> Generator[Span, bytes, tuple[int, bytes]]:
     """Return where the central directory starts, and its bytes."""
     position = _end_position(window.tail)
     _, disk, first_disk, here, count, length, offset, _ = _END.unpack_from(window.tail, position)
@@ -122,7 +162,7 @@ def _directory(window: _Window) -> tuple[int, bytes]:
         raise RemoteZipError("the central directory is not where the end of the archive says")
     if length > MAX_DIRECTORY:
         raise RemoteZipError(f"a central directory of {length} bytes is too large")
-    entries = window.read(offset, offset + length)
+    entries = yield from window.read(offset, offset + length)
     if sum(1 for _ in _entries(entries)) != count:
         raise RemoteZipError(f"the central directory does not hold the {count} entries that it announces")
     return offset, entries
@@ -174,7 +214,7 @@ def _metadata_entry(directory: bytes, project: NormalizedName) -> _Entry:
     return entry
 
 
-def _packed(window: _Window, entry: _Entry, directory_start: int) -> bytes:
+def _packed(window: _Window, entry: _Entry, directory_start: int) -> _Reading:
     """Return the bytes of an entry as they stand in the archive.
 
     The local header may carry another extra field than the directory's, of a length that only the header tells.
@@ -182,7 +222,7 @@ def _packed(window: _Window, entry: _Entry, directory_start: int) -> bytes:
     named = entry.offset + _LOCAL.size + len(entry.name)
     if named + entry.packed > directory_start:
         raise RemoteZipError("the metadata reaches into the central directory")
-    guess = window.read(entry.offset, min(named + _LOCAL_EXTRA + entry.packed, directory_start))
+    guess = yield from window.read(entry.offset, min(named + _LOCAL_EXTRA + entry.packed, directory_start))
     signature, *_, name, extra = _LOCAL.unpack_from(guess)
     if signature != _LOCAL_SIGNATURE or guess[_LOCAL.size : _LOCAL.size + name] != entry.name:
         raise RemoteZipError("the header of the metadata is not the one that the central directory names")
@@ -190,7 +230,7 @@ def _packed(window: _Window, entry: _Entry, directory_start: int) -> bytes:
     if start + entry.packed > directory_start:
         raise RemoteZipError("the metadata reaches into the central directory")
     if extra > _LOCAL_EXTRA:
-        return window.read(start, start + entry.packed)
+        return (yield from window.read(start, start + entry.packed))
     return guess[start - entry.offset : start - entry.offset + entry.packed]
 
 

@@ -13,8 +13,8 @@ from packaging.version import Version
 from stackc.upstream import catalog
 from stackc.upstream.cache import Cache, CachedPage
 from stackc.upstream.catalog import CatalogFile, CatalogIndex
+from stackc.upstream.exchange import split_credentials
 from stackc.upstream.simple import FileRow, Hashes, decode_page
-from stackc.upstream.transfers import split_credentials
 from stackc.view.curate import Curation, Listed
 from stackc.view.filenames import parse_version, versions_of
 

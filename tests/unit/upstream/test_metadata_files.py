@@ -141,6 +141,28 @@ def test_a_wheel_of_unknown_size_is_asked_for_its_size_first() -> None:
     assert fetch(having(whl=wheel()), row()) == (KEPT, [f"{WHEEL}.metadata", WHEEL, WHEEL])
 
 
+def test_wheels_are_read_over_a_connection_that_is_kept() -> None:
+    large = wheel()
+    with serving(having(whl=large)) as server, bench() as tools:
+        outcomes = [ask(tools, server, row(digest=f"{number:064}", size=len(large))) for number in range(3)]
+        connections = len(server.connections)
+        asked = [request.headers.get("range") for request in server.requests if request.path == f"/files/{WHEEL}"]
+
+    assert (outcomes, connections) == ([KEPT] * 3, 1)
+    assert asked == [f"bytes={len(large) - 0xFFFF - 22}-{len(large) - 1}"] * 3
+
+
+def test_a_range_that_a_busy_server_refuses_is_asked_for_again() -> None:
+    site = having(whl=wheel())
+    whole, answers = site.answers[f"/files/{WHEEL}"], [Answer(503, b"busy"), Answer(503, b"busy")]
+    assert callable(whole)
+    site.answers[f"/files/{WHEEL}"] = lambda request: answers.pop() if answers else whole(request)
+
+    outcome, asked = fetch(site, row(size=len(wheel())))
+
+    assert (outcome, asked) == (KEPT, [f"{WHEEL}.metadata", WHEEL, WHEEL, WHEEL])
+
+
 def test_a_host_that_has_no_metadata_beside_its_files_is_not_asked_for_ever() -> None:
     with serving(having(whl=wheel())) as server, bench() as tools:
         outcomes = [ask(tools, server, row(digest=f"{number:064}")) for number in range(6)]

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from stackc.errors import Finding
+from stackc.upstream.exchange import LARGEST_BODY
 from stackc.upstream.pages import Absent, Found, PageOutcome, Trust, Unavailable
 from stackc.upstream.settings import NetworkSettings
-from stackc.upstream.transfers import LARGEST_BODY
 from support.index_server import JSON, Answer, IndexServer, Request, Site, html_page, json_page, serving
 from support.odd_servers import free_port
 from support.universe import Release, publish, publish_html

@@ -14,8 +14,10 @@ import pytest
 
 from stackc.loop import Loop
 from stackc.upstream import transfers
+from stackc.upstream.exchange import Response, split_credentials
+from stackc.upstream.lone_transfers import fetch_range
 from stackc.upstream.settings import NetworkSettings
-from stackc.upstream.transfers import Response, Transfers, fetch_range, split_credentials
+from stackc.upstream.transfers import Transfers
 from support.index_server import Answer, Handler, IndexServer, Request, Site, serving
 from support.odd_servers import free_port, read_head, talking
 from support.workbench import settings, wait_until
@@ -324,7 +326,7 @@ def test_a_range_of_a_file_is_fetched_with_the_length_of_the_whole() -> None:
     served = Site()
     served.put_file("/f", b"0123456789")
     with serving(served) as server:
-        assert fetch_range(f"{server.url}/f", 2, 5, settings(), None) == (b"234", 10)
+        assert fetch_range(f"{server.url}/f", 2, 5, settings()) == (b"234", 10)
 
 
 @pytest.mark.parametrize(
@@ -332,7 +334,7 @@ def test_a_range_of_a_file_is_fetched_with_the_length_of_the_whole() -> None:
 )
 def test_a_server_without_ranges_is_an_error(answer: Answer) -> None:
     with serving(site(f=answer)) as server, pytest.raises(OSError, match=r"127\.0\.0\.1"):
-        fetch_range(f"{server.url}/f", 2, 5, settings(), None)
+        fetch_range(f"{server.url}/f", 2, 5, settings())
 
 
 def test_a_range_that_is_not_the_one_asked_for_is_an_error() -> None:
@@ -341,7 +343,7 @@ def test_a_range_that_is_not_the_one_asked_for_is_an_error() -> None:
     with serving(site(f=shifted, g=short)) as server:
         for path in "fg":
             with pytest.raises(OSError, match="another range"):
-                fetch_range(f"{server.url}/{path}", 2, 5, settings(), None)
+                fetch_range(f"{server.url}/{path}", 2, 5, settings())
 
 
 @pytest.mark.parametrize(
