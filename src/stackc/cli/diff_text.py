@@ -133,8 +133,9 @@ class _Writing:
         if len(line := f"{head}  {below}".rstrip()) <= self._width:
             yield self._marked(line, kind)
             return
-        yield self._marked(head, kind)
-        for part in (below,) if len(below) + len(_BELOW) <= self._width else parts:
+        first, *more = self._wrapped(head, len(_BELOW))
+        yield from (self._marked(first, kind), *more)
+        for part in (below,) if below and len(below) + len(_BELOW) <= self._width else parts:
             yield from self._wrapped(f"{_BELOW}{part}", len(_BELOW) + 2)
 
     def _legend(self, diff: Diff) -> Iterator[str]:

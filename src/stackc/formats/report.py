@@ -50,7 +50,8 @@ class Report(Struct, frozen=True, kw_only=True):
     def total(self) -> str:
         """Return how much was found, in words."""
         found = ((len(self.of(severity)), severity) for severity in ("error", "warning"))
-        return ", ".join(counted(number, noun) for number, noun in found if number) or "nothing found"
+        told = ", ".join(counted(number, noun) for number, noun in found if number)
+        return told or _NOTHING.get(self.command, "nothing found")
 
     def place(self, finding: Finding) -> Place:
         """Return the first place of a finding that lies in the repository, else the anchor."""
@@ -71,6 +72,9 @@ class Report(Struct, frozen=True, kw_only=True):
 
     def _inside(self, finding: Finding) -> Iterator[Place]:
         return (place for place in finding.places if place.file in self.files)
+
+
+_NOTHING = {"diff": "no risk found"}  # of a comparison, which may well have found differences
 
 
 def counted(number: int, noun: str) -> str:
