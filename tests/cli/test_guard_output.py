@@ -25,7 +25,7 @@ def test_a_finding_says_what_would_happen_where_it_is_installed_instead_and_what
         """\
 error[S701]: `torch==2.6.0` requires `torch`, which is kept out
  --> requirements/gpu.txt:2:1: torch==2.6.0
- --> stack.toml:38: components.torch.order = 3
+ --> stack.toml:39: components.torch.order = 3
 included by requirements.txt:1:1: -r requirements/gpu.txt
 what would happen: torch 2.5.1+cu124 of step 3 would be replaced by a version that this admits, from the default index
 installed instead: step 3 of target `gpu` installs torch 2.5.1+cu124 from index `cu124`; \

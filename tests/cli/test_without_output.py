@@ -151,6 +151,21 @@ wrote locks/arm/
     assert server.requests == []
 
 
+def test_what_one_target_orders_may_stand_in_the_requirements_that_another_was_compiled_to(
+    tmp_path: Path, server: IndexServer
+) -> None:
+    desk = Desk(tmp_path)
+    desk.write(two(server, components=COMPONENTS.replace('"==0.45.0"\nindex = "own"', '">=1"')))
+    assert desk.run("compile").status == 0
+    path = desk.project / "locks/arm/requirements.txt"
+    text = path.read_text(encoding="utf-8")
+    assert "\naccel==9.0 \\\n" in text
+    assert desk.run("check") == Outcome(0, "gpu: proved, nothing drifted\narm: proved, nothing drifted\n", "")
+    path.write_text(f"{text}accel\n", encoding="utf-8")
+    (error,) = [line for line in desk.run("guard", "locks/arm/requirements.txt").stderr.splitlines() if "[" in line]
+    assert error == "error[S701]: `accel` is kept out"
+
+
 def test_why_it_is_not_there_and_why_it_is_all_the_same_can_be_asked(tmp_path: Path, server: IndexServer) -> None:
     desk = Desk(tmp_path)
     desk.write(without_user(server))

@@ -1,5 +1,5 @@
 # pathlib takes longer to import than a small file to read.
-# ruff: noqa: PTH100, PTH113, PTH118, PTH119, PTH120, PTH123
+# ruff: noqa: PTH100, PTH113, PTH118, PTH120, PTH123
 """Files read with all that they include: every item, and how it was come by."""
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator
 
 from stackc.guard.kinds import Kind, kind_of, matters, reader
-from stackc.guard.occurrence import Include, Item, Trouble
+from stackc.guard.occurrence import Include, Item, Occurrence, Trouble
+from stackc.guard.own_files import OwnPins, is_own, is_own_step, own_pins
 from stackc.guard.policy import Policy, load
 from stackc.guard.source import Source, UndecodableError, decode
 from stackc.guard.values import Value
-from stackc.layout import LOCK, MANIFEST, generated
+from stackc.layout import MANIFEST
 
 __all__ = ["Inspector", "Link", "Read"]
 
@@ -50,6 +51,7 @@ class Inspector:
         self._policies: dict[str | None, Policy] = {}
         self._nearest: dict[str, str | None] = {}
         self._words: dict[int, re.Pattern[str]] = {}
+        self._own: dict[str, OwnPins] = {}
 
     def policy(self, path: str) -> Policy:
         """Return what is kept out of a file. Raises ManifestError."""
@@ -72,7 +74,7 @@ class Inspector:
                 usage=True,
             )
             yield Read(Source.of("", path), trouble, (), path)
-        elif not self._is_generated_step(full):
+        elif not is_own_step(full):
             yield from self._reads(full, path, kind, (), path, self.policy(path), {(full, kind == "constraints")})
 
     def _reads(
@@ -92,7 +94,7 @@ class Inspector:
         for item in self._read(full, source, kind, policy):
             if isinstance(item, Include):
                 yield from self._included(item, source, full, chain, root, policy, seen)
-            else:
+            elif not isinstance(item, Occurrence) or not is_own(item, self._own_pins(full)):
                 yield Read(source, item, chain, root)
 
     def _included(
@@ -119,7 +121,7 @@ class Inspector:
         }
         if path == full or path in above:
             yield Read(source, _cycle(include), chain, root)
-        elif (path, include.constraint) not in seen and not self._is_generated_step(path):
+        elif (path, include.constraint) not in seen and not is_own_step(path):
             seen.add((path, include.constraint))
             kind: Kind = "constraints" if include.constraint else "requirements"
             yield from self._reads(path, self._shown(path), kind, longer, root, policy, seen)
@@ -172,22 +174,10 @@ class Inspector:
             hint = "give guard text files alone; one in another encoding says so in a comment: `# -*- coding: latin-1 -*-`"
             return Trouble(code="S721", message=f"`{shown}` cannot be read: {error}", hint=hint, usage=True)
 
-    def _is_generated_step(self, full: str) -> bool:
-        """Say whether a file is a step of stackc's own: it lies in a lock folder, and stackc wrote the lock there."""
-        steps, name = os.path.split(full)
-        locked, folder = os.path.split(steps)
-        if folder != "steps" or not generated(f"steps/{name}"):
-            return False
-        if os.path.basename(os.path.dirname(locked)) != "locks":
-            return False
-        from stackc.lock.head import read_head
-
-        try:
-            with open(os.path.join(locked, LOCK), encoding="utf-8") as file:
-                head = read_head(file.read())
-        except (OSError, UnicodeDecodeError):
-            return False
-        return head is not None and head.intact
+    def _own_pins(self, full: str) -> OwnPins:
+        if full not in self._own:
+            self._own[full] = own_pins(full)
+        return self._own[full]
 
     def _manifest_above(self, folder: str) -> str | None:
         """Return the nearest stack.toml in a folder or above it, as far as its repository goes."""

@@ -11,6 +11,7 @@ from stackc.errors import ManifestError
 from stackc.guard.inspection import Inspector
 from stackc.guard.kinds import is_usual, kind_of
 from stackc.guard.occurrence import Trouble
+from stackc.lock.head import seal
 from support.guard import MANIFEST, found, verdicts, write
 
 PROJECT = Path(__file__).parents[3]
@@ -123,6 +124,39 @@ def test_a_comment_or_an_edited_lock_makes_no_file_one_of_stackc_s(tmp_path: Pat
         write(tmp_path, {"locks/gpu/lock.toml": lock if lock != "edited" else real.replace("torch", "other", 1)})
     codes = [line.split()[1] for line in found(tmp_path, {}, "locks/gpu/steps/03-torch.cu124.txt")]
     assert codes == ["S701", "S701", "S701"]
+
+
+def lock_of(*pins: tuple[str, str, str, int]) -> str:
+    """A lock of some pins, as stackc writes it, whose only ordered step is the first."""
+    digests = "".join(f'{key} = "sha256:{"0" * 64}"\n' for key in ("manifest", "matrix", "templates", "outputs"))
+    plan = 'indexes = [\n    { name = "own" },\n    { name = "pypi", default = true },\n]\n'
+    plan += 'roots = [\n    { requirement = "numpy", order = 1 },\n    { requirement = "accelerate" },\n]\n'
+    packages = "".join(
+        f'\n[[package]]\nname = "{name}"\nversion = "{version}"\nindex = "{index}"\nstep = {step}\n'
+        for name, version, index, step in pins
+    )
+    return seal(f'format = 1\nstackc = "0"\n\n[inputs]\n{digests}\n[plan]\n{plan}{packages}')
+
+
+def test_what_the_lock_itself_puts_into_requirements_is_no_finding_and_every_other_line_is(tmp_path: Path) -> None:
+    pins = [("numpy", "1.26.4", "pypi", 1), ("torch", "2.5.1", "pypi", 2), ("torchvision", "0.20.1+cpu", "own", 2)]
+    lines = ["torch==2.5.1 \\\n    --hash=sha256:" + "0" * 64, "torch[opt]==2.5.1", "torch", "torch==2.6.0", "torch>=2.5.1"]
+    text = "\n".join([*lines, "numpy==1.26.4", "torchvision==0.20.1+cpu", ""])
+    files = {"locks/gpu/requirements.txt": text, "locks/gpu/lock.toml": lock_of(*pins), "stack.toml": MANIFEST}
+    expected = [
+        "locks/gpu/requirements.txt:4:1 S701 torch",
+        "locks/gpu/requirements.txt:5:1 S701 torch==2.6.0",
+        "locks/gpu/requirements.txt:6:1 S701 torch>=2.5.1",
+        "locks/gpu/requirements.txt:7:1 S701 numpy==1.26.4",
+        "locks/gpu/requirements.txt:8:1 S701 torchvision==0.20.1+cpu",
+    ]
+    assert found(tmp_path, files, "locks/gpu/requirements.txt") == expected
+    include = {"requirements.txt": "-r locks/gpu/requirements.txt\n"}
+    assert found(tmp_path, include, "requirements.txt") == expected
+    elsewhere = {"requirements.txt": "torch==2.5.1\n", "lock.toml": files["locks/gpu/lock.toml"]}
+    assert found(tmp_path, elsewhere, "requirements.txt") == ["requirements.txt:1:1 S701 torch==2.5.1"]
+    edited = {"locks/gpu/lock.toml": files["locks/gpu/lock.toml"].replace("2.5.1", "2.6.0")}
+    assert len(found(tmp_path, edited, "locks/gpu/requirements.txt")) == len(expected) + 2
 
 
 def test_each_file_has_the_policy_of_the_nearest_manifest(tmp_path: Path) -> None:
