@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -220,3 +221,20 @@ def test_a_missing_pip_tools_is_told_and_ends_with_4(server: IndexServer, tmp_pa
     told = desk.fail("compile", "--engine", "pip-tools", launcher=launcher, PYTHONPATH=path)
     shutil.rmtree(without)
     assert told == Outcome(4, "", expected)
+
+
+def test_an_interrupt_while_the_other_engine_is_asked_says_that_the_locks_are_written(
+    tmp_path: Path, server: IndexServer
+) -> None:
+    desk = Desk(tmp_path)
+    desk.write(manifest(server, components(eel=">=2.0", hen=">=2.0")))
+    process = desk.start("compile", "--cross-check")
+    assert process.stdout is not None
+    process.stdout.readline()  # what came of the first engine is told when it is written
+
+    process.send_signal(signal.SIGINT)
+
+    _, told = process.communicate()
+    assert (process.returncode, told.decode()) == (130, "\ninterrupted: all locks are written\n")
+    assert desk.run("check") == Outcome(0, "gpu: proved, nothing drifted\n", "")
+    assert desk.leftovers() == []

@@ -14,6 +14,7 @@ import click
 from msgspec.structs import replace
 
 from stackc.cli.chosen import chosen_targets
+from stackc.cli.ending import late_interrupts
 from stackc.cli.report import format_finding, safe
 from stackc.cli.settled import settle
 from stackc.cli.summary import summarize_all
@@ -67,32 +68,35 @@ def compile_targets(  # noqa: PLR0913 (one per option)
     options = Options(upgrade=forgotten, dry_run=dry_run or rewrite is not None)
     before = _generated(project, names, manifest)
     checking = _cross_check(project, options, engine=engine, offline=offline, environment=environment) if cross_check else None
-    began, line = time.monotonic(), ProgressLine()
-    with open_workshop(project.manifest, engine=engine, offline=offline, environment=environment) as workshop:
-        try:
-            compiled = compile_all(names, project, workshop=workshop, progress=line.of, options=options)
-        except NoSolutionError as error:
-            line.clear()
-            raise (error if checking is None else checking.explain(names, error)) from None
-        finally:
-            line.clear()
-        warn(told_once(warning for each in compiled for warning in each.warnings), environment)
-        if rewrite is not None and not dry_run:
-            rewrite.write(compiled, beside={BAKE: bake_of(project.manifest)})
-        bake = bake_changes(project, dry_run=dry_run)  # before anything is said: whoever reads it may go away
-        click.echo(
-            summarize_all(compiled, seconds=time.monotonic() - began, dry_run=dry_run, wide=sys.stdout.isatty()), nl=False
-        )
-    if rewrite is not None:
-        _tell_moved(rewrite, dry_run=dry_run)
-    if bake and dry_run:
-        click.echo(f"dry run: {BAKE} would change")
-    if checking is not None:
-        checking.tell(compiled)
-    if dry_run:
-        others = (bake, rewrite is not None and rewrite.before != rewrite.after)
-        return int(exit_code and any((*others, *(each.written for each in compiled))))
-    return _tell_rewritten(before, _generated(project, names, manifest), project) if exit_code else 0
+    with late_interrupts() as written:
+        began, line = time.monotonic(), ProgressLine()
+        with open_workshop(project.manifest, engine=engine, offline=offline, environment=environment) as workshop:
+            try:
+                compiled = compile_all(names, project, workshop=workshop, progress=line.of, options=options)
+            except NoSolutionError as error:
+                line.clear()
+                raise (error if checking is None else checking.explain(names, error)) from None
+            finally:
+                line.clear()
+            written.all = not options.dry_run
+            warn(told_once(warning for each in compiled for warning in each.warnings), environment)
+            if rewrite is not None and not dry_run:
+                rewrite.write(compiled, beside={BAKE: bake_of(project.manifest)})
+                written.all = True
+            bake = bake_changes(project, dry_run=dry_run)  # before anything is said: whoever reads it may go away
+            click.echo(
+                summarize_all(compiled, seconds=time.monotonic() - began, dry_run=dry_run, wide=sys.stdout.isatty()), nl=False
+            )
+        if rewrite is not None:
+            _tell_moved(rewrite, dry_run=dry_run)
+        if bake and dry_run:
+            click.echo(f"dry run: {BAKE} would change")
+        if checking is not None:
+            checking.tell(compiled)
+        if dry_run:
+            others = (bake, rewrite is not None and rewrite.before != rewrite.after)
+            return int(exit_code and any((*others, *(each.written for each in compiled))))
+        return _tell_rewritten(before, _generated(project, names, manifest), project) if exit_code else 0
 
 
 def _cross_check(

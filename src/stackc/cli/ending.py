@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +15,30 @@ from stackc.cli.streams import NoReaderError, UnwritableError
 if TYPE_CHECKING:
     from stackc.errors import StackcError
 
-__all__ = ["tell"]
+__all__ = ["late_interrupts", "tell"]
+
+
+class LateInterrupt(KeyboardInterrupt):
+    """An interrupt that came when all was written, while the rest of a run was told or the other engine asked."""
+
+
+class Written:
+    """What a run has written by now: `all` that it is to write, or nothing."""
+
+    def __init__(self) -> None:
+        self.all = False
+
+
+@contextmanager
+def late_interrupts() -> Iterator[Written]:
+    """Tell interrupts that come when all is written from those that leave everything as it was."""
+    written = Written()
+    try:
+        yield written
+    except KeyboardInterrupt:
+        if written.all:
+            raise LateInterrupt from None
+        raise
 
 
 def tell(error: BaseException) -> int:
@@ -23,7 +48,9 @@ def tell(error: BaseException) -> int:
     if isinstance(error, NoReaderError):
         return EXIT_NO_READER
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        click.echo("\ninterrupted: nothing was written", err=True)
+        late = isinstance(error.__cause__, LateInterrupt)  # click's own word for an interrupt is caused by it
+        line = "" if error.__cause__ else "\n"  # click ended the line then, behind the terminal's ^C
+        click.echo(f"{line}interrupted: {'all locks are' if late else 'nothing was'} written", err=True)
         return EXIT_INTERRUPTED
     return _told(error)
 
