@@ -123,7 +123,8 @@ def _of_snapshot(snapshot: Snapshot, label: str, *, folder: Path) -> End:
     locks = {}
     for name in snapshot.targets:
         reading = _reading(snapshot.lock(name) or b"", file=snapshot.called(_lock_path(name)))
-        locks[name] = replace(reading, path=(folder / _lock_path(name)).as_posix())
+        rendered = {file: body for file, body in snapshot.generated(name).items() if file != LOCK}
+        locks[name] = replace(reading, path=(folder / _lock_path(name)).as_posix(), rendered=rendered or None)
     body = snapshot.files.get(snapshot.manifest)
     return End(
         label=label,

@@ -58,14 +58,16 @@ def _risky(told: Sequence[TargetTold], base: End, head: End, changes: Sequence[C
     old = [reading.lock for reading in base.locks.values()]
     settled = {pin.name for lock in old for pin in pins_of(lock).values()}
     new = {each.target.name: head.locks[each.target.name].lock for each in told if each.target.name in head.locks}
+    lines = _Lines(head)
     pins = [(name, pin) for name, lock in new.items() if None not in old for pin in pins_of(lock).values()]
     return Risky(
         changes=changes,
         pairs=[(each.target.name, *each.pair) for each in told if each.pair is not None],
         introduced=[(name, pin) for name, pin in pins if pin.name not in settled],
         settled=settled,
+        edited=[(lines.lock(each.target.name), each.edited) for each in told if each.edited is not None],
         facts=facts,
-        at=_Lines(head).place,
+        at=lines.place,
     )
 
 
@@ -75,6 +77,9 @@ class _Lines:
     def __init__(self, end: End) -> None:
         self._end = end
         self._found: dict[str, Mapping[tuple[str, str], int]] = {}
+
+    def lock(self, target: str) -> Place:
+        return Place(file=self._end.locks[target].path or lock_file(target))
 
     def place(self, target: str, part: str, name: str) -> Place:
         reading = self._end.locks[target]

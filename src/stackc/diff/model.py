@@ -52,7 +52,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     """A lock as far as its text could be read, and what is wrong with the text; `lock` is None where nothing could be read.
 
     `partial` says that only name, version, file and hash of its pins are to be compared. `path` is where the working tree has
-    the lock, whichever end it is of.
+    the lock, whichever end it is of. `rendered` are the generated files that lie beside it, None where there are none at hand.
     """
 
     lock: Lock | None
@@ -60,6 +60,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     text: str = ""
     path: str = ""
     findings: tuple[Finding, ...] = ()
+    rendered: Mapping[str, bytes] | None = None
 
 
 class End(Struct, frozen=True, kw_only=True):

@@ -38,13 +38,15 @@ class Watch(Struct, frozen=True, kw_only=True):
 class Risky(Struct, frozen=True, kw_only=True):
     """The changes, the locks of the targets that have both, and where each pin stands in the head's locks.
 
-    `introduced` are the pins of projects that no lock of the base has, `settled` the projects that one has.
+    `edited` are the locks beside which generated files were edited, with these files as far as they can be named. `introduced`
+    are the pins of projects that no lock of the base has, `settled` the projects that one has.
     """
 
     changes: Sequence[Change]
     pairs: Sequence[tuple[str, Lock, Lock]]
     introduced: Sequence[tuple[str, Pin]]
     settled: Collection[str]
+    edited: Sequence[tuple[Place, tuple[str, ...]]]
     facts: Facts
     at: Callable[[str, str, str], Place]
 
@@ -53,6 +55,7 @@ def risks(case: Risky, watch: Watch) -> tuple[Finding, ...]:
     """Return what is dangerous, the worst first."""
     found = [
         *_replaced(case),
+        *_edited(case),
         *_imitations(case, watch),
         *_left_behind(case),
         *_labels(case),
@@ -99,6 +102,17 @@ def _other_hash(old: Pin, new: Pin, *, places: tuple[Place, ...]) -> Finding:
         notes=(f"the file is {new.file.name}",),
         hint=never if old.index == new.index else another,
     )
+
+
+def _edited(case: Risky) -> Iterator[Finding]:
+    for lock, names in case.edited:
+        folder = lock.file.rpartition("/")[0]
+        yield Finding(
+            code="S815",
+            message=f"a generated file in `{folder}` is not the one that the lock was rendered to",
+            places=tuple(Place(file=f"{folder}/{name}") for name in names) or (lock,),
+            hint="what is built is not what the lock says: `stackc check` shows the edit, and `stackc compile` takes it back",
+        )
 
 
 def _imitations(case: Risky, watch: Watch) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from stackc.diff.causes import Case
 from stackc.diff.couplings import couplings
@@ -13,6 +14,7 @@ from stackc.diff.model import Compared, Edit, End, Move, Point, Reading, Reason,
 from stackc.diff.pins import moves_between, narrowed, pins_of
 from stackc.diff.reading import MISSING
 from stackc.diff.reasons import reasons
+from stackc.diff.rendered import edited_files, edited_point, is_edited
 from stackc.lock.model import Lock
 from stackc.matrix.facts import Facts
 
@@ -20,13 +22,17 @@ __all__ = ["TargetTold", "Teller"]
 
 
 class TargetTold(Struct, frozen=True, kw_only=True):
-    """What one target has to tell, and the two locks that were compared for it, if there are two."""
+    """What one target has to tell, and the two locks that were compared for it, if there are two.
+
+    `edited` are the generated files that are not what the lock was rendered to, as far as they can be named; None for none.
+    """
 
     target: Compared
     headline: tuple[Point, ...] = ()
     moves: tuple[tuple[Move, Reason], ...] = ()
     couplings: tuple[str, ...] = ()
     pair: tuple[Lock, Lock] | None = None
+    edited: tuple[str, ...] | None = None
 
     @property
     def retargeted(self) -> bool:
@@ -52,13 +58,15 @@ class Teller(Struct, frozen=True, kw_only=True):
         target = Compared(name=name, state=state, before=_count(base), after=_count(head), like=like)
         if before.lock is None or head.lock is None:
             return TargetTold(target=target)
-        return self._compared(target, (before.lock, head.lock), partial=before.partial or head.partial)
+        edited = tuple(edited_point(before if like is None else MISSING, head))
+        told = self._compared(target, (before.lock, head.lock), edited, partial=before.partial or head.partial)
+        return replace(told, edited=edited_files(base, head) if edited and is_edited(head) else None)
 
-    def _compared(self, target: Compared, pair: tuple[Lock, Lock], *, partial: bool) -> TargetTold:
+    def _compared(self, target: Compared, pair: tuple[Lock, Lock], edited: tuple[Point, ...], *, partial: bool) -> TargetTold:
         before, after = pair
         old, new = (narrowed(pins_of(lock)) if partial else pins_of(lock) for lock in pair)
         moves = {(move.part, move.name): move for move in moves_between(old, new)}
-        points = headline(before, after, facts=self.facts, partial=partial)
+        points = (*edited, *headline(before, after, facts=self.facts, partial=partial))
         if not moves and not points and not partial:
             points = rendered_otherwise(before, after)
         case = Case(before=before, after=after, target=target.name, moves=moves, edits=self.edits, rules=self.rules)

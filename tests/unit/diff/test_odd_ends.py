@@ -1,12 +1,21 @@
-"""Ends of which one lacks what the other has: a lock, a target, a manifest; and line ends that a checkout converted."""
+"""Ends of which one lacks what the other has: a lock, a target, a manifest, or generated files that are the lock's own."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from msgspec.structs import replace
 
 from stackc.diff.compare import compare
 from stackc.diff.model import Diff, End, Reading
 from stackc.diff.reading import read_lock
+from stackc.diff.risks import Watch
 from stackc.diff.words import state_words
+from stackc.errors import Place
+from stackc.layout import outputs_digest
 from stackc.lock.codec import encode
+from stackc.lock.model import Lock
 from stackc.matrix.facts import Facts
 from unit.lock.lock_samples import FILE, LOCK
 
@@ -64,3 +73,54 @@ def test_line_ends_that_a_checkout_converted_make_no_other_lock() -> None:
         == read_lock(TEXT, file=FILE)
         == Reading(lock=LOCK, text=TEXT, path=FILE)
     )
+
+
+FILES = {"Dockerfile": b"FROM debian:12\n", "requirements.txt": b"uvicorn==0.30\n"}
+SEALED = replace(LOCK, inputs=replace(LOCK.inputs, outputs=outputs_digest(FILES)))
+
+
+def project(label: str, rendered: Mapping[str, bytes] | None, *, lock: Lock = SEALED) -> End:
+    reading = Reading(lock=lock, text=label, path="locks/gpu/lock.toml", rendered=rendered)
+    return End(label=label, locks={"gpu": reading}, manifest="", declared=("gpu",))
+
+
+def headline(found: Diff) -> list[str]:
+    return [f"{point.subject}: {point.note}" for point in found.headline]
+
+
+def watched(base: End, head: End) -> Diff:
+    return compare(base, head, facts=Facts.load(), watch=Watch())
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        ({**FILES, "Dockerfile": b"FROM evil\n"}, "Dockerfile"),
+        ({"Dockerfile": FILES["Dockerfile"]}, "requirements.txt"),
+        ({**FILES, "steps/09-x.txt": b"x\n"}, "steps/09-x.txt"),
+    ],
+)
+def test_a_generated_file_that_was_edited_is_the_first_thing_told(files: Mapping[str, bytes], names: str) -> None:
+    found = watched(project("base", FILES), project("head", files))
+    assert (found.empty, headline(found)) == (False, [f"edited files: {names}: not what the lock was rendered to"])
+    (risk,) = found.risks
+    assert (risk.code, risk.severity, risk.places) == ("S815", "error", (Place(file=f"locks/gpu/{names}"),))
+
+
+def test_one_that_was_edited_before_is_no_news_and_one_that_is_right_again_is_no_risk() -> None:
+    edited = {**FILES, "Dockerfile": b"FROM evil\n"}
+    assert watched(project("base", edited), project("head", edited)).empty
+    back = watched(project("base", edited), project("head", FILES))
+    assert (headline(back), back.risks) == (["edited files: they are what the lock was rendered to again"], ())
+
+
+def test_an_edit_behind_a_lock_that_moved_is_told_at_the_lock() -> None:
+    moved = replace(SEALED, inputs=replace(SEALED.inputs, outputs=outputs_digest({"Dockerfile": b"FROM debian:13\n"})))
+    found = watched(project("base", FILES), project("head", {"Dockerfile": b"FROM evil\n"}, lock=moved))
+    assert headline(found) == ["edited files: one or more: not what the lock was rendered to"]
+    assert [risk.places for risk in found.risks] == [(Place(file="locks/gpu/lock.toml"),)]
+
+
+def test_files_that_are_not_at_hand_are_not_held_against_a_lock() -> None:
+    assert watched(project("base", FILES), project("head", None)).empty
+    assert watched(project("base", None), project("head", None)).empty
