@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from msgspec import Struct
 
 from stackc.errors import BugError, Finding, IncompatibleError, LockError, NoSolutionError, StackcError, UpstreamError, joined
+from stackc.guard.policy import blocked_family
 from stackc.landing import fallen_before, fallen_now, refuse
 from stackc.layout import BAKE, LOCK, lock_folder
 from stackc.least_change import Freed, freed_from, least_change, moved_from, opening
@@ -26,6 +27,7 @@ from stackc.project import Project
 from stackc.render.bake import bake_of
 from stackc.resolve import Conflict, Progress, Resolver, Workshop
 from stackc.side_by_side import Outcome, resolve_all
+from stackc.stowaways import stowaways
 from stackc.target import Target
 from stackc.upstream.client import IndexClient
 from stackc.uptodate import is_current
@@ -295,7 +297,8 @@ def _warnings(lock: Lock, planned: tuple[Finding, ...], plan: Plan, project: Pro
     pins = {str(package.name): package.version for package in lock.packages}
     found = check_pins(pins, target=plan.target, matrix=project.matrix)
     by_rules = (finding for finding in found if finding.notes[:1] not in told)
-    return (*planned, *by_rules, *brought_in(lock, plan.left_out))
+    family, places = blocked_family(), project.manifest.places
+    return (*planned, *by_rules, *brought_in(lock, plan.left_out), *stowaways(lock, plan, family=family, places=places))
 
 
 def _kept(previous: Lock, project: Project, plan: Plan, workshop: Workshop) -> LockSet | None:

@@ -10,6 +10,7 @@ import pytest
 
 from support.cli import UNIVERSE, Desk, Outcome, index_of, manifest, tree
 from support.index_server import IndexServer, serving
+from support.universe import Release
 
 TWO = '[components.base]\nversion = "<2"\norder = 1\n\n[components.app]\nversion = ">=0"\n'
 NOTHING = Outcome(0, "gpu: nothing to do, its lock is that of stack.toml\n", "")
@@ -259,3 +260,21 @@ def test_a_cache_folder_that_cannot_be_made_is_done_without(tmp_path: Path, serv
     assert without.run("compile", "--engine", engine, STACKC_CACHE=str(taken / "cache")) == told
     assert (told.status, told.stderr) == (0, "")
     assert tree(without.project) == tree(with_one.project)
+
+
+def test_a_torch_that_comes_along_with_others_is_told_until_a_component_names_it(tmp_path: Path) -> None:
+    along = {**UNIVERSE, "torch": (Release(version="2.5.1"),), "app": (Release(version="0.1", requires=("torch",)),)}
+    desk = Desk(tmp_path)
+    with serving(index_of(along)) as server:
+        desk.write(manifest(server, '[components.app]\nversion = ">=0"\n'))
+        unasked = desk.run("compile")
+        desk.write(manifest(server, '[components.app]\nversion = ">=0"\n\n[components.torch]\nversion = ">=2"\norder = 1\n'))
+        asked = desk.run("compile")
+    assert unasked.stderr == (
+        "warning[S307]: `torch` 2.5.1 comes along from index pypi, and no component says which build is meant\n"
+        " --> stack.toml:12: components.app\n"
+        "needed: app -> torch\n\n"
+        "hint: add `[components.torch]` with a version, the index of its builds, and an order: that keeps it out of "
+        "requirements.txt too\n\n"
+    )
+    assert (unasked.status, asked.status, asked.stderr) == (0, 0, "")

@@ -23,7 +23,7 @@ TYPE_CHECKING = False  # `typing` takes longer to import than a small file to re
 if TYPE_CHECKING:
     from typing import Literal
 
-__all__ = ["Installed", "KeptOut", "Policy", "load"]
+__all__ = ["Installed", "KeptOut", "Policy", "blocked_family", "load"]
 
 _DATA = os.path.join(os.path.dirname(os.path.dirname(__file__)), "data", "kept_out.toml")
 _PINS = (
@@ -136,6 +136,11 @@ def load(manifest: str | None) -> Policy:
     policy = Policy(kept, family, manifest=manifest)
     policy.indexes = tuple(stack.urls)
     return policy
+
+
+def blocked_family() -> frozenset[str]:
+    """Return the names of torch and its like, which no requirements file may have."""
+    return frozenset(member.name for member in _family() if member.level == "blocked")
 
 
 def _family() -> Iterator[_Member]:
