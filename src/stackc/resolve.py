@@ -331,7 +331,7 @@ class Resolver:
     def _tell_left_out(self, pins: Mapping[NormalizedName, Version]) -> None:
         """Tell of each release newer than the pin that was passed over because its file cannot be used."""
         for name, version in sorted(pins.items()):
-            for release in self.session.projects[name].releases.values():
+            for release in self.session.projects[name].releases.looked_at():
                 if release.problem is not None and release.version > version:
                     why = "; ".join(release.problem.notes)
                     self._progress.note(f"{name} {release.version} was left out: {release.problem.message} ({why})")

@@ -66,6 +66,7 @@ CORE = (
     "stackc.verify.script",
     "stackc.verify.told",
     "stackc.verify.versions",
+    "stackc.view.candidates",
     "stackc.view.crawl",
     "stackc.view.curate",
     "stackc.view.filenames",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,6 +76,35 @@ def test_side_by_side_gives_the_same_bytes_as_one_after_the_other(tmp_path: Path
     assert together.run("compile").status == 0
     assert [alone.run("compile", name).status for name in ("new", "gpu")] == [0, 0]
     assert tree(together.project) == tree(alone.project)
+
+
+FOUR = f"""{NEW}
+[targets.new.components]
+base = {{ version = "<2" }}
+
+[targets.arm]
+python = "3.11"
+platform = "linux/arm64"
+base = "debian:12"
+
+[targets.old]
+python = "3.10"
+platform = "linux/amd64"
+base = "python:3.10-slim-bullseye"
+"""
+
+
+def test_each_of_many_targets_is_what_it_is_alone_with_a_cache_or_without(tmp_path: Path, server: IndexServer) -> None:
+    names = ("gpu", "new", "arm", "old")
+    together, alone = Desk(tmp_path / "together"), Desk(tmp_path / "alone")
+    for desk in (together, alone):
+        desk.write(two(server, new=FOUR))
+    assert [alone.run("compile", name).status for name in reversed(names)] == [0, 0, 0, 0]
+    assert together.run("compile").status == 0
+    before = tree(together.project)
+    shutil.rmtree(together.project / "locks")
+    assert together.run("compile").status == 0
+    assert tree(together.project) == before == tree(alone.project)
 
 
 def test_a_target_that_has_nothing_to_do_is_told_beside_one_that_has(tmp_path: Path, server: IndexServer) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_name, parse_wheel_filename
@@ -9,7 +11,8 @@ from packaging.version import Version
 
 from stackc.target import supported_tags
 from stackc.upstream.simple import FileRow
-from stackc.view.curate import Candidate, Curation
+from stackc.view.candidates import Candidate
+from stackc.view.curate import Curation, Curations
 from support.workbench import make_target, name_of
 
 TARGET = make_target()
@@ -32,10 +35,24 @@ filenames = st.one_of(
     wheel_names, wheel_names, st.text(max_size=30), st.sampled_from(("demo-project-1.0.tar.gz", "demo_project-2.zip"))
 )
 rows = st.builds(
-    lambda filename, yanked, python: FileRow(filename=filename, url="x", yanked=yanked, requires_python=python),
+    lambda filename, yanked, python, uploaded: FileRow(
+        filename=filename, url="x", yanked=yanked, requires_python=python, upload_time=uploaded
+    ),
     filenames,
     st.booleans(),
     st.sampled_from((None, ">=3.8", ">=3.11", "gibberish")),
+    st.sampled_from((None, "2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z")),
+)
+curations = st.builds(
+    lambda python, glibc, newest, sdists: Curation(
+        make_target(python, glibc=glibc),
+        exclude_newer=newest,
+        sdists=[name_of("demo-project")] if sdists else [],
+    ),
+    st.sampled_from(("3.9", "3.10", "3.11")),
+    st.sampled_from(((2, 17), (2, 35))),
+    st.sampled_from((None, dt.datetime(2024, 6, 1, tzinfo=dt.timezone.utc))),
+    st.booleans(),
 )
 
 
@@ -83,3 +100,17 @@ def test_the_best_wheel_is_the_one_that_packaging_ranks_first(names: list[str]) 
     }
 
     assert {version: order[filename][1] for version, filename in shown.items() if filename in order} == best
+
+
+@given(files=st.lists(rows, max_size=12), several=st.lists(curations, min_size=1, max_size=6))
+def test_several_targets_are_shown_what_each_is_shown_alone_and_share_what_is_the_same(
+    files: list[FileRow], several: list[Curation]
+) -> None:
+    together = Curations()
+    for curation in several:
+        together.add(curation)
+    found = together.curate(name_of("demo-project"), files)
+
+    assert found == {curation.key: curation.curate(name_of("demo-project"), files) for curation in several}
+    by_files = {tuple(id(candidate.file) for candidate in made) for made in found.values()}
+    assert len({id(made) for made in found.values()}) == len(by_files)

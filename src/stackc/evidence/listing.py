@@ -19,7 +19,8 @@ from stackc.upstream.cache import Cache
 from stackc.upstream.client import IndexClient
 from stackc.upstream.pages import Found, PageOutcome, PageSource, Unavailable
 from stackc.upstream.settings import NetworkSettings
-from stackc.view.curate import Candidate, Curation, moment_of
+from stackc.view.candidates import Candidate
+from stackc.view.curate import Curation, moment_of
 from stackc.view.filenames import parse_version
 
 __all__ = ["Listing", "open_listing"]

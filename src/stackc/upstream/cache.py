@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import sqlite3
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,16 @@ from msgspec.structs import replace
 
 __all__ = ["Cache", "CachedPage"]
 
-_SCHEMA = 5
+_SCHEMA = 6
 _TABLES = (
     """CREATE TABLE pages (
     url TEXT PRIMARY KEY, etag TEXT, modified TEXT, fetched REAL, fresh_until REAL, status INTEGER, type TEXT,
     encoding TEXT, digest TEXT, base TEXT
 )""",
     "CREATE TABLE bodies (url TEXT PRIMARY KEY, body BLOB)",
-    "CREATE TABLE curated (url TEXT, curation TEXT, digest TEXT, candidates BLOB, PRIMARY KEY (url, curation))",
+    """CREATE TABLE curated (
+    url TEXT, curation TEXT, digest TEXT, same_as TEXT, candidates BLOB, PRIMARY KEY (url, curation)
+)""",
     "CREATE TABLE metadata (file TEXT PRIMARY KEY, text TEXT)",
     "CREATE TABLE neutral (key TEXT PRIMARY KEY, encoded BLOB)",
     "CREATE TABLE notes (name TEXT PRIMARY KEY, text TEXT)",
@@ -65,11 +68,18 @@ class Cache:
         self._writer: threading.Thread | None = None
         self._fresh_pages: dict[str, tuple[CachedPage, bytes]] = {}
         self._fresh_curated: dict[tuple[str, str, str], bytes] = {}
+        self._read_pages: dict[str, CachedPage] = {}
+        self._read_curated: dict[tuple[str, str, str], bytes] = {}
 
     def page(self, url: str) -> CachedPage | None:
         """Return what is known of a page, without its body."""
         if url in self._fresh_pages:
             return self._fresh_pages[url][0]
+        if url not in self._read_pages and (found := self._page(url)) is not None:
+            self._read_pages[url] = found
+        return self._read_pages.get(url)
+
+    def _page(self, url: str) -> CachedPage | None:
         row = self._row(
             "SELECT status, etag, modified, fetched, fresh_until, type, encoding, digest, base FROM pages WHERE url = ?", url
         )
@@ -119,17 +129,36 @@ class Cache:
         self._hold("UPDATE pages SET fetched = ?, fresh_until = ? WHERE url = ?", fetched, fresh_until, url)
 
     def curated(self, url: str, curation: str, digest: str) -> bytes | None:
-        """Return what a curation made of the page with this digest."""
+        """Return what a curation made of the page with this digest; of a page that came in this run, what was made since."""
         fresh = self._fresh_curated.get((url, curation, digest))
-        if fresh is not None:
+        if fresh is not None or url in self._fresh_pages:
             return fresh
-        row = self._row("SELECT candidates FROM curated WHERE url = ? AND curation = ? AND digest = ?", url, curation, digest)
-        return row[0] if row else None
+        key = (url, curation, digest)
+        if key not in self._read_curated and (kept := self._curated(*key)) is not None:
+            self._read_curated[key] = kept
+        return self._read_curated.get(key)
 
-    def store_curated(self, url: str, curation: str, digest: str, candidates: bytes) -> None:
-        """Keep what a curation made of a page."""
-        self._fresh_curated[url, curation, digest] = candidates
-        self._hold("INSERT OR REPLACE INTO curated VALUES (?, ?, ?, ?)", url, curation, digest, candidates)
+    def _curated(self, *key: str) -> bytes | None:
+        row = self._row("SELECT same_as, candidates FROM curated WHERE url = ? AND curation = ? AND digest = ?", *key)
+        if row is None or row[0] is None:
+            return row[1] if row is not None else None
+        url, _, digest = key
+        held = (url, row[0], digest)
+        if held not in self._read_curated:
+            query = "SELECT candidates FROM curated WHERE url = ? AND curation = ? AND digest = ? AND same_as IS NULL"
+            row = self._row(query, *held)
+            if row is None:
+                return None
+            self._read_curated[held] = row[0]
+        return self._read_curated[held]
+
+    def store_curated(self, url: str, curations: Sequence[str], digest: str, candidates: bytes) -> None:
+        """Keep what several curations alike made of a page: once, under the first, to which the others refer."""
+        first = curations[0]
+        for curation in curations:
+            self._fresh_curated[url, curation, digest] = candidates
+            refers = (None, candidates) if curation == first else (first, None)
+            self._hold("INSERT OR REPLACE INTO curated VALUES (?, ?, ?, ?, ?)", url, curation, digest, *refers)
 
     def metadata(self, file: str) -> str | None:
         """Return the header of the core metadata of a file; `file` is its sha256, since files never change."""

@@ -33,7 +33,7 @@ from stackc.upstream.remote_zip import RemoteZipError, read_metadata
 from stackc.upstream.settings import NetworkSettings
 from stackc.upstream.shelf import PageShelf
 from stackc.upstream.simple import FileRow, Hashes
-from stackc.view.curate import Candidate
+from stackc.view.candidates import Candidate, Candidates
 from stackc.view.metadata import MetadataError, MetadataReader, headers_of
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class DirectSource:
         except _Refused as error:
             return _unavailable(error.finding, place)
         row = FileRow(filename=direct.file, url="", hashes=Hashes(sha256=direct.sha256))
-        return Found(url="", candidates=[Candidate(str(version), row)], metadata=text)
+        return Found(url="", candidates=Candidates([Candidate(str(version), row)]), metadata=text)
 
     def _check(self, name: NormalizedName, direct: DirectReference, text: str, version: Version) -> None:
         """Raise _Refused for a file whose metadata cannot be used on the target."""

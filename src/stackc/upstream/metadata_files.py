@@ -66,6 +66,10 @@ class MetadataSource:
         self.fetched = 0
         """How many files' metadata came over the network."""
 
+    def known(self, file: FileRow) -> str | None:
+        """Return the metadata of a file that somebody asked for before in this run, if its index gives its digest."""
+        return self._known.get(file.hashes.sha256 or "")
+
     def get(
         self, file: FileRow, url: str, done: Done, *, credentials: str | None = None, isolation: Isolation | None = None
     ) -> bool:

@@ -25,7 +25,8 @@ from stackc.upstream.page_faults import AskedPage, failed, refused, unreachable,
 from stackc.upstream.shelf import PageShelf, catalog_row, page_url, rows_of
 from stackc.upstream.simple import ACCEPT, FileRow, PageError, decode_page
 from stackc.upstream.transfers import Transfers
-from stackc.view.curate import Candidate, Curation, Curations
+from stackc.view.candidates import Candidate, Candidates
+from stackc.view.curate import Curation, Curations
 
 if TYPE_CHECKING:
     from stackc.upstream.catalog import CatalogIndex
@@ -47,7 +48,7 @@ class Found(Struct, frozen=True, kw_only=True):
     """
 
     url: str
-    candidates: list[Candidate]
+    candidates: Candidates
     credentials: str | None = None
     catalog: CatalogIndex | None = None
     metadata: str | None = None
@@ -107,7 +108,8 @@ class PageBook:
         self._offline = offline
         self._soon = soon
         self._curations = Curations()
-        self._judged: dict[tuple[str, str], list[Candidate]] = {}
+        self._judged: dict[tuple[str, str], Candidates] = {}
+        self._read: dict[bytes, Candidates] = {}
         self._answers: dict[tuple[str, AskedPage], PageOutcome] = {}
         self._awaited: dict[AskedPage, list[_Query]] = {}
         self._unread: list[tuple[int, int, AskedPage, Response]] = []
@@ -235,11 +237,11 @@ class PageBook:
         url, key = query.page.url, query.curation.key
         page = self.cache.page(url)
         if page is None or page.status != 200:
-            return (page, []) if page is not None else None
+            return (page, Candidates()) if page is not None else None
         if (url, key) not in self._judged:
             kept = self.cache.curated(url, key, page.digest)
             if kept is not None:
-                self._judged[url, key] = _decoder()(kept)
+                self._judged[url, key] = self._decoded(kept)
             elif (rows := rows_of(self.cache, page)) is not None:
                 self._judge(query.page, page, rows)
             else:
@@ -247,12 +249,21 @@ class PageBook:
         return page, self._judged[url, key]
 
     def _judge(self, page: AskedPage, cached: CachedPage, rows: list[FileRow]) -> None:
-        """Work out every target's candidates of a page, and keep them."""
+        """Work out every target's candidates of a page, and keep them; those that are the same once."""
+        alike: dict[int, tuple[Candidates, list[str]]] = {}
         for key, candidates in self._curations.curate(page.project, rows).items():
             self._judged[page.url, key] = candidates
-            self.cache.store_curated(page.url, key, cached.digest, msgspec.msgpack.encode(candidates))
+            alike.setdefault(id(candidates), (candidates, []))[1].append(key)
+        for candidates, keys in alike.values():
+            self.cache.store_curated(page.url, keys, cached.digest, msgspec.msgpack.encode(candidates))
 
-    def _fresh(self, page: CachedPage, candidates: list[Candidate]) -> bool:
+    def _decoded(self, kept: bytes) -> Candidates:
+        """Return the candidates that the cache kept; those of several targets that are the same are one list."""
+        if kept not in self._read:
+            self._read[kept] = Candidates(_decoder()(kept))
+        return self._read[kept]
+
+    def _fresh(self, page: CachedPage, candidates: Candidates) -> bool:
         """Say whether a page may be used without asking: within its max-age, or complete for a cut-off in the past.
 
         Only a page that gives moments of upload is ever complete: without them, whatever is added later counts as old.
@@ -291,7 +302,7 @@ class PageSource:
         return self._book.get(_Query(page, self._curation, self._note, done))
 
 
-_Kept = tuple[CachedPage, list[Candidate]]
+_Kept = tuple[CachedPage, Candidates]
 
 
 class _Query(Struct, frozen=True):
@@ -306,7 +317,7 @@ def _decoder() -> Callable[[bytes], list[Candidate]]:
     return msgspec.msgpack.Decoder(list[Candidate]).decode
 
 
-def _known(asked: AskedPage, page: CachedPage, candidates: list[Candidate]) -> PageOutcome:
+def _known(asked: AskedPage, page: CachedPage, candidates: Candidates) -> PageOutcome:
     if page.status != 200:
         return Absent(page.url)
     same_host = urlsplit(page.base)[:2] == urlsplit(asked.url)[:2]

@@ -55,7 +55,9 @@ class PageShelf:
         if kept is not None:
             return list(_parsed(kept))
         found = versions_of(project, self._rows(address, project))
-        self._cache.store_curated(page.url, _VERSIONS, page.digest, msgspec.msgpack.encode([str(version) for version in found]))
+        self._cache.store_curated(
+            page.url, [_VERSIONS], page.digest, msgspec.msgpack.encode([str(version) for version in found])
+        )
         return found
 
     def _rows(self, address: str, project: NormalizedName) -> list[FileRow]:

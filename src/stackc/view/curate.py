@@ -14,7 +14,6 @@ from contextlib import suppress
 from functools import cache, cached_property
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import InvalidTag, parse_tag
@@ -23,11 +22,11 @@ from packaging.version import InvalidVersion, Version
 
 from stackc.target import Target, supported_tags
 from stackc.upstream.simple import FileRow
+from stackc.view.candidates import Candidate, CandidateLists, Candidates
 from stackc.view.filenames import NO_BUILD, Build, parse_version, split_sdist, split_wheel, version_of
 
 __all__ = [
     "TOO_NEW",
-    "Candidate",
     "Curation",
     "Curations",
     "Listed",
@@ -49,14 +48,13 @@ _Order = tuple[int, Build, str]
 _Fit = tuple[int, Build]
 """How well a file's tags fit a target, the lower the better, and its build tag."""
 
-_UNJUDGED: tuple[tuple[int, _Fit], ...] = ((-1, (-1, NO_BUILD)),)
+_Fits = tuple[tuple[int, _Fit], ...]
+"""The curations that a file fits by their number, and how well."""
 
+_Usable = tuple[str, FileRow, _Fits]
+"""A file with its version as its name spells it, and the curations that can use it."""
 
-class Candidate(msgspec.Struct, frozen=True, array_like=True):
-    """The best file of one release, as it is kept in the cache. `version` is normalized."""
-
-    version: str
-    file: FileRow
+_UNJUDGED: _Fits = ((-1, (-1, NO_BUILD)),)
 
 
 class Rejection(Struct, frozen=True):
@@ -122,7 +120,7 @@ class Curation:
         )
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    def curate(self, project: NormalizedName, files: Iterable[FileRow]) -> list[Candidate]:
+    def curate(self, project: NormalizedName, files: Iterable[FileRow]) -> Candidates:
         """Return the best file of each release that the target can install, the newest release first.
 
         Yanked files are kept, marked as such: whether one may be used is known only where it is asked for (PEP 592).
@@ -161,14 +159,14 @@ class Curation:
         return Listed(
             version=version,
             misfit=None if fits else max(misfits, key=lambda misfit: (misfits.count(misfit), misfit.text)),
-            too_new=all(self._too_new(file.upload_time) for file in usable),
+            too_new=all(self.too_new(file.upload_time) for file in usable),
             uploaded=min((file.upload_time for file in usable if file.upload_time is not None), default=None),
             yanked=next(iter(reasons), True) if len(yanked) == len(files) else False,
         )
 
     def _misfit(self, project: NormalizedName, file: FileRow) -> Misfit | None:
         """Return why a file cannot be installed on the target, whenever it was uploaded; None where it can."""
-        if file.requires_python is not None and not self._admits_python(file.requires_python):
+        if file.requires_python is not None and not self.admits_python(file.requires_python):
             return Misfit(f"it needs Python {file.requires_python}", "python")
         parsed = split_wheel(file.filename)
         if parsed is None:
@@ -198,12 +196,13 @@ class Curation:
         ranks = self._ranks
         return min((ranks[tag] for tag in _expanded(tags) if tag in ranks), default=None)
 
-    def admits(self, file: FileRow) -> bool:
-        """Say whether a file is for the target's Python, and old enough."""
-        python = file.requires_python
-        return (python is None or self._admits_python(python)) and not self._too_new(file.upload_time)
+    @property
+    def cutoff(self) -> dt.datetime | None:
+        """Return the moment from which on files are too new."""
+        return self._cutoff
 
-    def _admits_python(self, text: str) -> bool:
+    def admits_python(self, text: str) -> bool:
+        """Say whether a Requires-Python admits the target's Python."""
         if text not in self._admits:
             try:
                 self._admits[text] = SpecifierSet(text).contains(self._python, prereleases=True)
@@ -211,7 +210,7 @@ class Curation:
                 self._admits[text] = True  # pip takes an unreadable Requires-Python for none
         return self._admits[text]
 
-    def _too_new(self, uploaded: str | None) -> bool:
+    def too_new(self, uploaded: str | None) -> bool:
         """Say whether a file came after the cut-off; a file without a moment of upload counts as old enough."""
         if uploaded is None or self._cutoff_text is None:
             return False
@@ -229,9 +228,9 @@ class Curation:
         else:
             version = parsed[1] if canonicalize_name(parsed[0]) == project else None
             reason = f"its wheels do not fit {self._words}"
-        if file.requires_python is not None and not self._admits_python(file.requires_python):
+        if file.requires_python is not None and not self.admits_python(file.requires_python):
             reason = f"it needs Python {file.requires_python}"
-        elif self._too_new(file.upload_time):
+        elif self.too_new(file.upload_time):
             reason = f"{TOO_NEW}, on {(file.upload_time or '')[:10]}"
         try:
             return (Version(version) if version else None), reason
@@ -268,17 +267,21 @@ class Curations:
 
     def __init__(self, curations: Iterable[Curation] = ()) -> None:
         self._all: list[Curation] = list(curations)
-        self._fits: dict[str, tuple[tuple[int, _Fit], ...]] = {}
+        self._fits: dict[str, _Fits] = {}
+        self._fits_for: dict[tuple[_Fits, str], _Fits] = {}
+        self._same_cutoff = len({curation.cutoff for curation in self._all}) == 1
 
     def add(self, curation: Curation) -> None:
         """Judge by one more, unless one of the same key is there already."""
         if all(known.key != curation.key for known in self._all):
             self._all.append(curation)
             self._fits.clear()
+            self._fits_for.clear()
+            self._same_cutoff = len({known.cutoff for known in self._all}) == 1
 
-    def curate(self, project: NormalizedName, files: Iterable[FileRow]) -> dict[str, list[Candidate]]:
-        """Return what each curation makes of the files, by its key; see `Curation.curate`."""
-        best: list[dict[str, tuple[_Order, FileRow]]] = [{} for _ in self._all]
+    def curate(self, project: NormalizedName, files: Iterable[FileRow]) -> dict[str, Candidates]:
+        """Return what each curation makes of the files, by its key; see `Curation.curate`. What is the same is one list."""
+        usable: dict[str, list[_Usable]] = {}
         ours: dict[str, bool] = {}
         known = self._fits
         sdist_fits = self._having(curation.fit_of_sdist(project) for curation in self._all)
@@ -295,28 +298,42 @@ class Curations:
                 (name, version), fits = sdist, sdist_fits
             if name not in ours:
                 ours[name] = canonicalize_name(name) == project
-            if ours[name]:
-                self._rank(file, version, fits, best)
-        ordered = _newest_first({text for found in best for text in found})
-        return {curation.key: _candidates(ordered, found) for curation, found in zip(self._all, best, strict=True)}
+            if ours[name] and (fits := self._admitting(file, fits)):
+                usable.setdefault(version, []).append((version, file, fits))
+        lists = CandidateLists(len(self._all))
+        for texts in _newest_first(usable):
+            lists.append(self._best([each for text in texts for each in usable[text]]))
+        return {curation.key: made for curation, made in zip(self._all, lists.all(), strict=True)}
 
-    def _rank(
-        self,
-        file: FileRow,
-        version: str,
-        fits: tuple[tuple[int, _Fit], ...],
-        best: list[dict[str, tuple[_Order, FileRow]]],
-    ) -> None:
-        """Make a file the best of its release for each curation that it fits, and that had no better one."""
-        for number, fit in fits:
-            curation, found = self._all[number], best[number]
-            if curation.admits(file):
-                order = curation.order(file, fit)
-                if version not in found or order > found[version][0]:
-                    found[version] = (order, file)
+    def _admitting(self, file: FileRow, fits: _Fits) -> _Fits:
+        """Return those of the curations whose tags a file fits that admit its Requires-Python and its moment of upload."""
+        python = file.requires_python
+        if python is not None:
+            key = (fits, python)
+            if key not in self._fits_for:
+                self._fits_for[key] = tuple(each for each in fits if self._all[each[0]].admits_python(python))
+            fits = self._fits_for[key]
+        if self._same_cutoff:
+            return () if self._all[0].too_new(file.upload_time) else fits
+        return tuple(each for each in fits if not self._all[each[0]].too_new(file.upload_time))
+
+    def _best(self, usable: list[_Usable]) -> dict[int, Candidate]:
+        """Return the best of a release's files for each curation that has any, by its number."""
+        if len(usable) == 1:
+            ((text, file, fits),) = usable
+            candidate = Candidate(str(parse_version(text)), file)
+            return {number: candidate for number, _ in fits}
+        best: dict[int, tuple[_Order, Candidate]] = {}
+        for text, file, fits in usable:
+            candidate = Candidate(str(parse_version(text)), file)
+            for number, fit in fits:
+                order = self._all[number].order(file, fit)
+                if number not in best or order > best[number][0]:
+                    best[number] = (order, candidate)
+        return {number: candidate for number, (_, candidate) in best.items()}
 
     @staticmethod
-    def _having(fits: Iterable[_Fit | None]) -> tuple[tuple[int, _Fit], ...]:
+    def _having(fits: Iterable[_Fit | None]) -> _Fits:
         return tuple((number, fit) for number, fit in enumerate(fits) if fit is not None)
 
 
@@ -349,14 +366,3 @@ def _newest_first(texts: Iterable[str]) -> list[list[str]]:
         with suppress(InvalidVersion):
             spellings.setdefault(parse_version(text), []).append(text)
     return [spellings[version] for version in sorted(spellings, reverse=True)]
-
-
-def _candidates(ordered: list[list[str]], best: dict[str, tuple[_Order, FileRow]]) -> list[Candidate]:
-    """Return the best file of each version; where two texts spell one version, the better file's is the release's."""
-    found = []
-    for texts in ordered:
-        spelled = [text for text in texts if text in best]
-        if spelled:
-            text = spelled[0] if len(spelled) == 1 else max(spelled, key=lambda text: best[text][0])
-            found.append(Candidate(str(parse_version(text)), best[text][1]))
-    return found

@@ -127,7 +127,7 @@ class MetadataReader:
         extras: list[NormalizedName] = []
         requires: list[str] = []
         builds: list[str] = []
-        for field, value in headers_of(text):
+        for field, value in _fields(text):
             if field == "requires-dist":
                 requires.append(value.replace("\n", " "))
             elif field == BUILD_REQUIRES:
@@ -204,6 +204,11 @@ def headers_of(text: str) -> Iterator[tuple[str, str]]:
         field, value = field.strip().lower(), value.strip()
     if field:
         yield field, value
+
+
+@lru_cache(maxsize=4096)  # targets with other Pythons read the same files
+def _fields(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple(headers_of(text))
 
 
 def _check_identity(name: str | None, found: str | None, *, project: NormalizedName, version: Version) -> None:

@@ -80,7 +80,7 @@ class _Connection:
 
     def __init__(self, accepted: socket.socket, loop: Loop, route: Route, forget: Callable[[_Connection], None]) -> None:
         self._socket = accepted
-        self._socket.settimeout(_SEND_TIMEOUT)
+        self._socket.setblocking(False)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop = loop
         self._route = route
@@ -100,6 +100,8 @@ class _Connection:
     def _read(self, _file: object, _mask: int) -> None:
         try:
             received = self._socket.recv(65536)
+        except BlockingIOError:
+            return
         except OSError:
             received = b""
         self._received += received
@@ -127,12 +129,23 @@ class _Connection:
             f"{_UNKEPT}Content-Length: {len(answer.body)}\r\n\r\n"
         )
         try:
-            self._socket.sendall(head.encode("latin-1") + (b"" if only_head else answer.body))
+            self._write(head.encode("latin-1") + (b"" if only_head else answer.body))
         except OSError:
             self.close()
             return
         if self._received:
             self._loop.call_later(0.0, self._serve)
+
+    def _write(self, data: bytes) -> None:
+        """Send all of an answer. Nearly always the kernel takes it at once; who does not read for long is not waited for."""
+        try:
+            sent = self._socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):
+            self._socket.settimeout(_SEND_TIMEOUT)
+            self._socket.sendall(data[sent:])
+            self._socket.setblocking(False)
 
 
 def _request_line(head: bytes) -> tuple[str, str]:

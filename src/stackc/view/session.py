@@ -14,14 +14,13 @@ from stackc.plan import Plan
 from stackc.upstream.isolation import Isolation
 from stackc.upstream.metadata_files import MetadataOutcome, MetadataSource, Unreadable
 from stackc.upstream.pages import Absent, Found, PageOutcome, Pages, Unavailable
-from stackc.upstream.simple import FileRow
+from stackc.view.candidates import Candidates
 from stackc.view.crawl import Crawl
-from stackc.view.filenames import parse_version
 from stackc.view.metadata import MetadataError, MetadataReader, Need, unusable
 from stackc.view.neutral import neutral_metadata, neutral_page
 from stackc.view.rules import GUARD_PREFIX, is_guard
 from stackc.view.server import Answer, Reply
-from stackc.view.shown import ShownProject, ShownRelease
+from stackc.view.shown import Releases, ShownProject, ShownRelease
 
 __all__ = ["ViewSession"]
 
@@ -179,23 +178,29 @@ class ViewSession:
 
     def _list(self, project: ShownProject) -> None:
         """Work out which releases of a project whose page has come are shown."""
-        listed = project.outcome.candidates if isinstance(project.outcome, Found) else ()
-        versions = [(parse_version(candidate.version), candidate) for candidate in listed]
-        shown = [(version, each) for version, each in versions if self._shows(project.name, version, each.file)]
-        passed = self._passed_over(project.name, [version for version, _ in shown])
-        project.releases, project.spelled = {}, []
-        for version, candidate in shown:
-            if version not in passed:
-                release = project.known.get(version) or ShownRelease(version, candidate.file)
-                project.known[version] = project.releases[version] = release
-                project.spelled.append(candidate.version)
+        candidates = project.outcome.candidates if isinstance(project.outcome, Found) else Candidates()
+        shown, project.spelled = candidates.by_version, candidates.spelled
+        barred = self._barred(project.name, candidates)
+        if barred:
+            shown = {version: candidate for version, candidate in shown.items() if version not in barred}
+            project.spelled = tuple(candidate.version for candidate in shown.values())
+        project.releases = Releases(shown, project.known)
 
-    def _shows(self, name: NormalizedName, version: Version, file: FileRow) -> bool:
-        if self.plan.held.get(name, version) != version:
-            return False
-        if file.yanked and self._exact.isdisjoint(((name, version), (name, Version(version.public)))):
-            return False  # `==2.5.1` pins 2.5.1+cu124 as well (PEP 440)
-        return self.plan.rules.hiding_rule(name, version) is None
+    def _barred(self, name: NormalizedName, candidates: Candidates) -> set[Version]:
+        """Return the versions of a page that are not shown; most pages have none."""
+        plan = self.plan
+        barred = {version for version in candidates.yanked if not self._pins_exactly(name, version)}
+        if name in plan.held:
+            barred |= {version for version in candidates.by_version if version != plan.held[name]}
+        if name in plan.rules.hidden:
+            barred |= {version for version in candidates.by_version if plan.rules.hiding_rule(name, version) is not None}
+        if candidates.pre_releases:
+            barred |= self._passed_over(name, [version for version in candidates.by_version if version not in barred])
+        return barred
+
+    def _pins_exactly(self, name: NormalizedName, version: Version) -> bool:
+        """Say whether the manifest pins a release exactly; `==2.5.1` pins 2.5.1+cu124 as well (PEP 440)."""
+        return not self._exact.isdisjoint(((name, version), (name, Version(version.public))))
 
     def _passed_over(self, name: NormalizedName, versions: Sequence[Version]) -> frozenset[Version]:
         """Return the pre-releases that no engine is to consider: all, unless the manifest names one, or there is nothing else.
@@ -232,7 +237,7 @@ class ViewSession:
         for project in tuple(self.projects.values()):
             if isinstance(project.outcome, Found):
                 self._tell_crawl(project)
-                for release in project.releases.values():
+                for release in project.releases.looked_at():
                     if release.neutral is not None:
                         self._crawl.metadata_came(project.name, release.version, release.neutral)
         self._crawl_on()
@@ -270,8 +275,9 @@ class ViewSession:
         outcome = project.outcome
         if not isinstance(outcome, Found):
             raise UpstreamError(Finding(code="S311", message=f"the page of `{project.name}` is not known"))
-        if outcome.metadata is not None:
-            self._metadata_came(project, release, outcome.metadata)
+        known = outcome.metadata or self._metadata.known(release.file)
+        if known is not None:
+            self._metadata_came(project, release, known)
             return False
         if outcome.catalog is not None:
             self._catalog_metadata(project, release, outcome)
@@ -338,7 +344,7 @@ class ViewSession:
             return Answer(502)
         if isinstance(project.outcome, Absent) or not project.releases:
             return Answer(404)
-        return neutral_page(project.name, tuple(project.spelled))
+        return neutral_page(project.name, project.spelled)
 
     def _guard_page(self, name: NormalizedName) -> Answer:
         guard = self.plan.rules.by_name.get(name)

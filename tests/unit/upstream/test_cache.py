@@ -42,7 +42,7 @@ def everything(cache: Cache) -> tuple[object, ...]:
 
 def fill(cache: Cache, *, digest: str = "d") -> None:
     cache.store_page(page(digest=digest), b"body")
-    cache.store_curated(URL, "k", digest, b"candidates")
+    cache.store_curated(URL, ["k"], digest, b"candidates")
     cache.store_metadata("f", "name: demo\n")
     cache.store_note("n", "a note")
 
@@ -131,12 +131,16 @@ def test_a_confirmed_page_keeps_all_but_its_times(tmp_path: Path) -> None:
 
 def test_curated_pages_are_kept_apart_by_curation_and_by_digest(tmp_path: Path) -> None:
     with opened(tmp_path / "cache") as cache:
-        cache.store_curated(URL, "k", "d", b"one")
-        cache.store_curated(URL, "other", "d", b"two")
+        cache.store_curated(URL, ["k", "alike"], "d", b"one")
+        cache.store_curated(URL, ["other"], "d", b"two")
     with opened(tmp_path / "cache") as cache:
-        found = [cache.curated(URL, *key) for key in (("k", "d"), ("other", "d"), ("k", "changed"), ("none", "d"))]
-
-    assert found == [b"one", b"two", None, None]
+        keys = ("alike", "d"), ("k", "d"), ("other", "d"), ("k", "changed"), ("none", "d")
+        found = [cache.curated(URL, *key) for key in keys]
+        assert found == [b"one", b"one", b"two", None, None]
+        assert found[0] is found[1]
+        cache.store_curated(URL, ["other", "k"], "d", b"two")
+    with opened(tmp_path / "cache") as cache:
+        assert [cache.curated(URL, *key) for key in keys] == [None, b"two", b"two", None, None]
 
 
 def test_a_file_that_is_no_database_is_begun_anew(tmp_path: Path) -> None:
@@ -170,7 +174,7 @@ def test_a_database_that_lost_its_end_is_begun_anew(tmp_path: Path, kept: float)
         fill(cache)
         for number in range(200):
             cache.store_metadata(f"f{number}", "x" * 500)
-            cache.store_curated(f"{URL}{number}", "k", "d", bytes(2000))
+            cache.store_curated(f"{URL}{number}", ["k"], "d", bytes(2000))
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * kept) // 4096 * 4096])
     with opened(path) as cache:

@@ -12,7 +12,8 @@ from packaging.version import Version
 
 from stackc.target import Target, supported_tags
 from stackc.upstream.simple import FileRow
-from stackc.view.curate import Candidate, Curation, Listed, Misfit, Rejection, moment_of
+from stackc.view.candidates import Candidate
+from stackc.view.curate import Curation, Listed, Misfit, Rejection, moment_of
 from stackc.view.filenames import versions_of
 from support.workbench import make_target, name_of
 
