@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,39 @@ def test_pins_that_do_not_prove_are_held_against_what_the_cache_resolves_to(made
         "gpu: not what compiling gives: its pins do not prove, so that nothing can be rendered from them\n"
         "gpu: held against what resolving from nothing gives, offline\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [
+        ("sha256", lambda line: line.replace(line[10:14], "ffff")),
+        ("uploaded", lambda line: line.replace("2024", "2020")),
+        ("requires", lambda line: line.replace("base>=1", "base")),
+    ],
+)
+def test_a_forged_file_shows_though_all_was_rendered_again_after_it(
+    made: Repository, key: str, change: Callable[[str], str]
+) -> None:
+    text = (made.root / LOCK).read_text(encoding="utf-8")
+    at = text.index(f"\n{key} = ", text.index('name = "app"\n')) + 1
+    line = text[at : text.index("\nwhy" if key == "requires" else "\n", at)]
+    before = text[text.index('name = "app"\n') : at]
+    edit(made, LOCK, before + line, before + change(line), sealed=True)
+    (made.root / "locks/gpu/Dockerfile").unlink()  # so that all files are rendered from the forged lock
+    assert made.run("stackc", "compile", "--offline").status == 0
+    assert made.run("stackc", "check").text == "gpu: proved, nothing drifted\n"
+    told = made.run("stackc", "diff", "--reproduce")
+    assert told.status == 1
+    assert told.text.startswith(f"""\
+error[S532]: of `app-0.1-py3-none-any.whl` the lock says what index `pypi` does not
+ --> locks/gpu/lock.toml:{text.count(chr(10), 0, at) + 1}: package.app.{key}
+wanted: {key} """)
+    assert told.text.endswith("""
+hint: ask who edited the lock; `stackc compile --upgrade app` locks what the index has
+
+gpu: byte-identical: 8 files rendered again from the lock's own pins
+gpu: resolved from nothing, offline: the lock says of files what their index does not
+""")
 
 
 def test_without_a_cache_it_says_what_could_not_be_done(made: Repository, tmp_path: Path) -> None:

@@ -35,6 +35,11 @@ class _Told(Struct, frozen=True, kw_only=True):
     rendered: Rendered
     resolved: Resolved
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Return all that was found edited."""
+        return (*self.rendered.findings, *self.resolved.findings)
+
 
 def reproduce(name: str | None, *, manifest: Path, targets: tuple[str, ...], form: str, environment: Mapping[str, str]) -> int:
     """Compile the project of a revision (None: the working tree) again, print what came of it, and return the exit status.
@@ -52,7 +57,7 @@ def reproduce(name: str | None, *, manifest: Path, targets: tuple[str, ...], for
         bare = open_snapshot(_without_locks(snapshot), folder=scratch / "bare", today=today)
         told = {each: _told(each, snapshot, project, bare, environment) for each in names}
     shared = bake_findings(project, snapshot.files)
-    findings = (*(finding for each in told.values() for finding in each.rendered.findings), *shared)
+    findings = (*(finding for each in told.values() for finding in each.findings), *shared)
     called = tuple(_called(finding, snapshot, manifest) for finding in findings)
     summary = tuple(line for each in names for line in _lines(each, told[each]))
     tell(called, summary=summary, form=form, command="diff", anchor=manifest, environment=environment)
@@ -122,7 +127,7 @@ def _lines(name: str, told: _Told) -> Iterator[str]:
         yield f"{name}: held against what resolving from nothing gives, offline"
     elif resolved.verdict == "identical":
         yield f"{name}: byte-identical when resolved from nothing, offline"
-    elif resolved.verdict == "other":
+    elif resolved.verdict is not None:
         yield f"{name}: resolved from nothing, offline: {safe(resolved.reason or '')}"
     elif resolved.reason is not None:
         yield f"{name}: not resolved from nothing, offline: {safe(resolved.reason)}"

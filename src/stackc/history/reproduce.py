@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from stackc.errors import Finding, LockError, Place, StackcError
 from stackc.layout import BAKE, LOCK, lock_folder
 from stackc.lock.codec import decode, decode_leniently, encode
-from stackc.lock.model import Lock
+from stackc.lock.model import Lock, Package
 from stackc.lock.proof import prove
 from stackc.lockset import LockSet, keep_pins
 from stackc.matrix.bases import resolve_target
@@ -45,10 +45,15 @@ class Rendered(Struct, frozen=True, kw_only=True):
 
 
 class Resolved(Struct, frozen=True, kw_only=True):
-    """What resolving from nothing came to; `reason` tells why it could not be done, or how it differs by right."""
+    """What resolving from nothing came to.
+
+    `reason` tells why it could not be done, or how it differs by right; `findings` what the lock says of a file and its index
+    does not.
+    """
 
     verdict: Verdict | None
     reason: str | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 def render_again(name: str, project: Project, found: Mapping[str, bytes]) -> Rendered:
@@ -113,6 +118,9 @@ def compare_resolved(name: str, made: Mapping[str, bytes], found: Mapping[str, b
         old, _ = _read(found[LOCK].decode("utf-8", "replace"), file)
     except LockError as error:
         return Resolved(verdict=None, reason=error.findings[0].message)
+    forged = tuple(_forged(old, new, text=found[LOCK].decode("utf-8", "replace"), file=file))
+    if forged:
+        return Resolved(verdict="edited", reason="the lock says of files what their index does not", findings=forged)
     moved = [str(each) for each in sorted({*new.by_name, *old.by_name}) if _release(new, each) != _release(old, each)]
     if moved:
         listed = ", ".join(moved[:_SHOWN]) + (f" and {len(moved) - _SHOWN} more" if len(moved) > _SHOWN else "")
@@ -121,6 +129,38 @@ def compare_resolved(name: str, made: Mapping[str, bytes], found: Mapping[str, b
         engines = f"{new.engine.name} {new.engine.version} here, {old.engine.name} {old.engine.version} then"
         return Resolved(verdict="other", reason=f"the same pins by another engine: {engines}")
     return Resolved(verdict="other", reason="the same pins, in files that are others")
+
+
+def _forged(old: Lock, new: Lock, *, text: str, file: str) -> Iterator[Finding]:
+    """Yield each pin of the same file of one index of which the old lock says something else than the new one."""
+    for kind, locked, known in (("package", old.packages, new.packages), ("tool", old.tools, new.tools)):
+        there = {(each.name, each.version, each.index, each.file.name): each for each in known if each.direct is None}
+        for package in locked:
+            fresh = there.get((package.name, package.version, package.index, package.file.name))
+            told = [] if fresh is None else list(_contradictions(package, fresh, same_stackc=old.stackc == new.stackc))
+            for what, said, truth in told:
+                place = Place(file=file, path=(kind, package.name, what))
+                finding = Finding(
+                    code="S532",
+                    message=f"of `{package.file.name}` the lock says what index `{package.index}` does not",
+                    places=(place,),
+                    wanted=f"{what} {truth}",
+                    found=f"{what} {said}",
+                    hint=f"ask who edited the lock; `stackc compile --upgrade {package.name}` locks what the index has",
+                )
+                yield _with_line(finding, text)
+
+
+def _contradictions(old: Package, new: Package, *, same_stackc: bool) -> Iterator[tuple[str, str, str]]:
+    """Yield what two locks say otherwise of one file: the key, the old value and the new. What one does not know is none."""
+    facts = [
+        ("sha256", old.file.sha256, new.file.sha256),
+        ("size", old.file.size, new.file.size),
+        ("uploaded", old.file.uploaded, new.file.uploaded),
+    ]
+    if same_stackc and old.extras == new.extras:
+        facts += [("requires", ", ".join(old.requires) or "nothing", ", ".join(new.requires) or "nothing")]
+    yield from ((what, str(said), str(truth)) for what, said, truth in facts if None not in (said, truth) and said != truth)
 
 
 def bake_findings(project: Project, files: Mapping[str, bytes]) -> tuple[Finding, ...]:
