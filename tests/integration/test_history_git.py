@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
@@ -220,6 +221,25 @@ def test_a_folder_in_no_repository_is_told_in_git_s_words(tmp_path: Path) -> Non
     )
 
 
+def test_a_repository_of_another_user_is_told_with_what_lets_git_read_it(tmp_path: Path) -> None:
+    made = repository(tmp_path)
+    git = tmp_path / "bin/git"
+    git.parent.mkdir()
+    real = shutil.which("git", path=made.path)
+    git.write_text(f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec {real} "$@"\n', encoding="utf-8")
+    git.chmod(0o755)
+    with pytest.raises(UsageError) as caught:
+        find_repository(made.root, environment={**made.environment, "PATH": str(git.parent)})
+    assert caught.value.findings == (
+        Finding(
+            code="S461",
+            message=f"`{made.root}` is in a repository that belongs to another user, and git does not read it",
+            hint="where you trust it, as in a container that CI checks out into: "
+            f"`git config --global --add safe.directory {made.root}`",
+        ),
+    )
+
+
 def test_without_git_that_is_told(tmp_path: Path) -> None:
     made = repository(tmp_path)
     with pytest.raises(UsageError) as caught:
@@ -254,6 +274,8 @@ def test_a_branch_that_only_the_remote_has_is_offered_by_its_name_there(tmp_path
 def test_a_repository_without_a_commit_says_so(tmp_path: Path) -> None:
     made = Repository(tmp_path / "repository", os.defpath).start()
     assert refused(made, made.root).message == "the repository has no commit yet"
+    with pytest.raises(UsageError, match="the repository has no commit yet"):
+        merge_base(find_repository(made.root, environment=made.environment))
 
 
 def branch_off(made: Repository) -> str:

@@ -81,6 +81,8 @@ class _Reader:
         try:
             self._repository()
         except UsageError as error:
+            if not any("not a git repository" in note for finding in error.findings for note in finding.notes):
+                raise  # there may well be one: git cannot be run, or does not read what is another user's
             raise UsageError(_neither(name, error)) from error
         return self._at(find_revision(self._repository(), name))
 

@@ -17,6 +17,7 @@ from stackc.diff.model import Change, Move, Pin
 from stackc.diff.pins import BY_FILE
 from stackc.errors import Finding, Place
 from stackc.lock.model import Lock
+from stackc.manifest.shown import cut
 from stackc.matrix.facts import Facts
 
 __all__ = ["Risky", "Watch", "risks"]
@@ -256,7 +257,7 @@ def _is_yanked(move: Move) -> bool:
 def _yanked(move: Move) -> str:
     reason = move.after.file.yanked if move.after is not None else True
     versions = str(move.after.version) if move.after is not None and _same_version(move) else _versions(move)
-    return f"{versions}, {reason}" if isinstance(reason, str) else versions
+    return f"{versions}, {cut(reason)}" if isinstance(reason, str) else versions
 
 
 def _is_downgrade(move: Move) -> bool:

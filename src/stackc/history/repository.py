@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -166,6 +167,13 @@ def _no_git(error: OSError) -> Finding:
 
 
 def _no_repository(folder: Path, answer: Answer) -> Finding:
+    if "dubious ownership" in answer.words:
+        return Finding(
+            code="S461",
+            message=f"`{folder}` is in a repository that belongs to another user, and git does not read it",
+            hint="where you trust it, as in a container that CI checks out into: "
+            f"`git config --global --add safe.directory {shlex.quote(str(folder.absolute()))}`",
+        )
     return Finding(
         code="S461",
         message=f"`{folder}` is in no repository of git",

@@ -60,7 +60,7 @@ def default_branch(repository: Repository) -> str:
     for name in _candidates(repository):
         if _commit(repository, name) is not None:
             return name
-    raise UsageError(_no_default(repository))
+    raise UsageError(_unknown(repository, "HEAD") if _commit(repository, "HEAD") is None else _no_default(repository))
 
 
 def _candidates(repository: Repository) -> Iterator[str]:
