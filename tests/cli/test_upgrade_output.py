@@ -317,3 +317,34 @@ def test_a_manifest_that_somebody_changes_meanwhile_is_not_written_over(desk: De
     )
     assert manifest.read_text(encoding="utf-8").endswith("# a late thought\n")
     assert tree(desk.project / "locks") == locks
+
+
+def test_what_another_target_leaves_out_moves_where_it_is_declared(desk: Desk, server: IndexServer) -> None:
+    alone = changed(desk.run("upgrade", "--cuda", "12.6"))
+    other = '\n[targets.cpu]\npython = "3.10"\nplatform = "linux/amd64"\nbase = "python:3.10-slim-bookworm"\n'
+    without = 'without = ["torch", "torchvision", "bitsandbytes"]\n\n[components.torch]'
+    text = stack(server).replace("\n[components.torch]", other + without)
+    desk.write(text.replace("# the name", '\ndefault-target = "gpu"'))
+    assert desk.run("compile").status == 0
+
+    assert changed(desk.run("upgrade", "gpu", "--cuda", "12.6")) == alone
+    assert changed(desk.run("upgrade", "--cuda", "12.6")) == alone
+
+    assert desk.run("upgrade", "gpu", "--cuda", "12.6", "--write").status == 0
+    assert desk.run("check") == Outcome(0, "gpu: proved, nothing drifted\ncpu: proved, nothing drifted\n", "")
+    refused = desk.run("upgrade", "cpu", "--torch", "2.6")
+    assert (refused.status, refused.stderr) == (
+        2,
+        """\
+error[S018]: no target that is to move has torch as a component
+ --> stack.toml:21: targets.cpu.without[0] = "torch"
+
+hint: name a target that has it
+""",
+    )
+
+
+def changed(outcome: Outcome) -> list[str]:
+    """Return the lines that a move takes from the manifest and adds to it."""
+    assert outcome.status == 0
+    return [line for line in outcome.stdout.splitlines() if line[:1] in {"+", "-"}]
