@@ -18,6 +18,7 @@ from stackc.lock.proof import prove, target_of
 from stackc.lock.stored import load_known_lock
 from stackc.matrix.bases import resolve_target
 from stackc.matrix.check import check_pins
+from stackc.mixed_builds import mixed_builds
 from stackc.project import Project
 from stackc.render.bake import bake_of
 from stackc.render.outputs import render
@@ -49,13 +50,14 @@ def _check_target(name: str, project: Project) -> tuple[Finding, ...]:
 
 
 def _warnings(lock: Lock, project: Project) -> Iterator[Finding]:
-    """Yield what the matrix has to say of pins that prove: a rule that only warns breaks no proof."""
+    """Yield what there is to say of pins that prove: a rule that only warns, and a mix of builds, break no proof."""
     try:
         target = target_of(lock)
     except LockError:
         return  # the proof has told it
     pins = {str(package.name): package.version for package in lock.packages}
     yield from (told for told in check_pins(pins, target=target, matrix=project.matrix) if told.severity == "warning")
+    yield from mixed_builds(lock, project.manifest)
 
 
 def beside(project: Project, finding: Finding) -> Finding:

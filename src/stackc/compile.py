@@ -21,6 +21,7 @@ from stackc.lock.model import Engine, Lock
 from stackc.lock.yanked import warn_of_yanked
 from stackc.matrix.bases import resolve_target
 from stackc.matrix.check import check_pins
+from stackc.mixed_builds import mixed_builds
 from stackc.plan import Plan
 from stackc.planning import Upgrade, plan_target
 from stackc.project import Project
@@ -298,7 +299,8 @@ def _warnings(lock: Lock, planned: tuple[Finding, ...], plan: Plan, project: Pro
     found = check_pins(pins, target=plan.target, matrix=project.matrix)
     by_rules = (finding for finding in found if finding.notes[:1] not in told)
     family, places = blocked_family(), project.manifest.places
-    return (*planned, *by_rules, *brought_in(lock, plan.left_out), *stowaways(lock, plan, family=family, places=places))
+    alone = stowaways(lock, plan, family=family, places=places)
+    return (*planned, *by_rules, *brought_in(lock, plan.left_out), *alone, *mixed_builds(lock, project.manifest))
 
 
 def _kept(previous: Lock, project: Project, plan: Plan, workshop: Workshop) -> LockSet | None:
