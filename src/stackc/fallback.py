@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Protocol
 
@@ -93,10 +94,16 @@ def line_of(version: Version) -> MinorLine:
 
 def could_fall_back(component: Component, pin: Version, versions: Iterable[Version], *, few: int) -> bool:
     """Say whether a fall-back is possible at all, from the versions of a page alone: cheap, and mostly no."""
-    admitted = {line_of(pin)} | {line_of(version) for version in versions if _counts(version, component, pin)}
-    ordered = sorted(admitted)
+    return isinstance(component.version, SpecifierSet) and _lines_above(pin, tuple(versions), component.version) > few
+
+
+@lru_cache(maxsize=1024)  # targets have most of their pins in common
+def _lines_above(pin: Version, versions: tuple[Version, ...], admitted: SpecifierSet) -> int:
+    """Return how many minor lines above a pin's own there are, those included that the numbers in between leave out."""
+    above = {line_of(version) for version in versions if version > pin and _is_newer(version, admitted, pin)}
+    ordered = sorted(above | {line_of(pin)})
     gaps = sum(_missing(before, after) for before, after in pairwise(ordered))
-    return len(ordered) - 1 + gaps > few
+    return len(ordered) - 1 + gaps
 
 
 def newer_lines(component: Component, pin: Version, listed: Iterable[Listed]) -> dict[MinorLine, Listed]:
@@ -137,12 +144,11 @@ def fall_back(
 
 
 def _counts(version: Version, component: Component, pin: Version) -> bool:
-    return (
-        line_of(version) > line_of(pin)
-        and not version.is_prerelease
-        and isinstance(component.version, SpecifierSet)
-        and component.version.contains(version)
-    )
+    return isinstance(component.version, SpecifierSet) and _is_newer(version, component.version, pin)
+
+
+def _is_newer(version: Version, admitted: SpecifierSet, pin: Version) -> bool:
+    return line_of(version) > line_of(pin) and not version.is_prerelease and admitted.contains(version)
 
 
 class _Vanished(Struct, frozen=True):

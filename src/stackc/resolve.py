@@ -345,15 +345,16 @@ class Resolver:
     def _newest(self, name: NormalizedName, requirement: Requirement, pins: Mapping[NormalizedName, Version]) -> Version:
         if name in pins:
             return pins[name]
-        preferred = self._plan.preferences.get(name)
-        shown = [version for version in self.session.projects[name].releases if requirement.specifier.contains(version)]
-        if preferred in shown:
+        preferred, releases = self._plan.preferences.get(name), self.session.projects[name].releases
+        if preferred is not None and preferred in releases and requirement.specifier.contains(preferred):
             return preferred
-        if not shown and self.session.failures:
+        for newest_first in ((version for version in releases if version.is_prerelease is early) for early in (False, True)):
+            found = next((version for version in newest_first if requirement.specifier.contains(version)), None)
+            if found is not None:
+                return found
+        if self.session.failures:
             raise UpstreamError.of(self.session.failures)
-        if not shown:
-            raise NoSolutionError(_no_tool(requirement, self._plan.index_of(name)))
-        return max(shown, key=lambda version: (not version.is_prerelease, version))
+        raise NoSolutionError(_no_tool(requirement, self._plan.index_of(name)))
 
     def _complete(self, pins: Mapping[NormalizedName, Version]) -> None:
         """Make sure that the metadata of every pin has come."""

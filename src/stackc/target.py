@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from msgspec import Struct
 from packaging.tags import Tag, compatible_tags, cpython_tags
@@ -91,19 +92,26 @@ class Target(Struct, frozen=True, kw_only=True):
         return {name: versions for name, versions in known.items() if versions}
 
 
-def supported_tags(target: Target) -> Iterator[Tag]:
-    """Yield the wheel tags that the target's installer accepts, the most preferred first, as pip orders them."""
-    platforms = list(_platforms(target))
-    yield from cpython_tags(python_version=target.python_minor, platforms=platforms)
-    interpreter = f"cp{target.python.major}{target.python.minor}"
-    yield from compatible_tags(python_version=target.python_minor, interpreter=interpreter, platforms=platforms)
+def supported_tags(target: Target) -> tuple[Tag, ...]:
+    """Return the wheel tags that the target's installer accepts, the most preferred first, as pip orders them."""
+    return _supported_tags(target.python_minor, target.glibc, target.machine)
 
 
-def _platforms(target: Target) -> Iterator[str]:
-    """Yield the platform tags of PEP 600 and its predecessors, from the target's glibc downwards."""
-    major, newest = target.glibc
-    for minor in range(newest, _OLDEST_GLIBC_MINOR[target.machine] - 1, -1):
-        yield f"manylinux_{major}_{minor}_{target.machine}"
+@lru_cache(maxsize=64)
+def _supported_tags(python: tuple[int, int], glibc: tuple[int, int], machine: str) -> tuple[Tag, ...]:
+    platforms = list(_platforms(glibc, machine))
+    interpreter = f"cp{python[0]}{python[1]}"
+    return (
+        *cpython_tags(python_version=python, platforms=platforms),
+        *compatible_tags(python_version=python, interpreter=interpreter, platforms=platforms),
+    )
+
+
+def _platforms(glibc: tuple[int, int], machine: str) -> Iterator[str]:
+    """Yield the platform tags of PEP 600 and its predecessors, from a glibc downwards."""
+    major, newest = glibc
+    for minor in range(newest, _OLDEST_GLIBC_MINOR[machine] - 1, -1):
+        yield f"manylinux_{major}_{minor}_{machine}"
         if minor in _LEGACY_MANYLINUX:
-            yield f"{_LEGACY_MANYLINUX[minor]}_{target.machine}"
-    yield f"linux_{target.machine}"
+            yield f"{_LEGACY_MANYLINUX[minor]}_{machine}"
+    yield f"linux_{machine}"

@@ -40,9 +40,14 @@ class Candidates(list[Candidate]):
         return tuple(version for version, candidate in self.by_version.items() if candidate.file.yanked)
 
     @cached_property
-    def pre_releases(self) -> tuple[Version, ...]:
+    def stable(self) -> Candidates:
+        """Return the candidates that are no pre-releases."""
+        return Candidates(candidate for version, candidate in self.by_version.items() if not version.is_prerelease)
+
+    @cached_property
+    def pre_releases(self) -> frozenset[Version]:
         """Return the versions that are pre-releases."""
-        return tuple(version for version in self.by_version if version.is_prerelease)
+        return frozenset(version for version in self.by_version if version.is_prerelease)
 
 
 class CandidateLists:
@@ -50,6 +55,11 @@ class CandidateLists:
 
     def __init__(self, number: int) -> None:
         self._shared: list[tuple[tuple[int, ...], Candidates]] = [(tuple(range(number)), Candidates())]
+
+    def append_to_all(self, candidate: Candidate) -> None:
+        """Append one candidate to each list."""
+        for _, made in self._shared:
+            made.append(candidate)
 
     def append(self, chosen: Mapping[int, Candidate]) -> None:
         """Append to each list what was chosen for it, if anything was."""

@@ -302,7 +302,12 @@ class Curations:
                 usable.setdefault(version, []).append((version, file, fits))
         lists = CandidateLists(len(self._all))
         for texts in _newest_first(usable):
-            lists.append(self._best([each for text in texts for each in usable[text]]))
+            release = [each for text in texts for each in usable[text]]
+            text, file, fits = release[0]
+            if len(release) == 1 and len(fits) == len(self._all):  # as most are: one wheel for all
+                lists.append_to_all(Candidate(str(parse_version(text)), file))
+            else:
+                lists.append(self._best(release))
         return {curation.key: made for curation, made in zip(self._all, lists.all(), strict=True)}
 
     def _admitting(self, file: FileRow, fits: _Fits) -> _Fits:
@@ -319,10 +324,6 @@ class Curations:
 
     def _best(self, usable: list[_Usable]) -> dict[int, Candidate]:
         """Return the best of a release's files for each curation that has any, by its number."""
-        if len(usable) == 1:
-            ((text, file, fits),) = usable
-            candidate = Candidate(str(parse_version(text)), file)
-            return {number: candidate for number, _ in fits}
         best: dict[int, tuple[_Order, Candidate]] = {}
         for text, file, fits in usable:
             candidate = Candidate(str(parse_version(text)), file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from urllib.parse import unquote, urljoin, urlsplit
 
 from packaging.requirements import Requirement
@@ -109,7 +109,7 @@ class ViewSession:
 
     def route(self, path: str, reply: Reply) -> None:
         """Answer one request: `simple/NAME/`, or `files/NAME/VERSION/FILE.metadata`. Archives are refused (410)."""
-        parts = [unquote(part) for part in path.split("/")]
+        parts = [unquote(part) if "%" in part else part for part in path.split("/")]
         if len(parts) == 3 and parts[0] == "simple" and not parts[2]:
             self._serve_page(canonicalize_name(parts[1]), reply)
         elif len(parts) == 4 and parts[0] == "files" and parts[3].endswith(".metadata"):
@@ -154,12 +154,12 @@ class ViewSession:
         project = self.projects[name]
         hidden = [
             (str(version), f"rule `{rule}` bars it on this target")
-            for version in _versions(project.outcome)
+            for version in _candidates(project.outcome).by_version
             if (rule := self.plan.rules.hiding_rule(name, version)) is not None
         ]
         hidden += [
             (str(version), "it is a pre-release, and stack.toml names none of this project")
-            for version in sorted(self._passed_over(name, _versions(project.outcome)) - project.releases.keys())
+            for version in sorted(self._passed_over(name, _candidates(project.outcome)) - project.releases.keys())
         ]
         if name in self.plan.directs or name in self.plan.unsourced:
             return hidden
@@ -178,40 +178,41 @@ class ViewSession:
 
     def _list(self, project: ShownProject) -> None:
         """Work out which releases of a project whose page has come are shown."""
-        candidates = project.outcome.candidates if isinstance(project.outcome, Found) else Candidates()
-        shown, project.spelled = candidates.by_version, candidates.spelled
+        candidates = _candidates(project.outcome)
         barred = self._barred(project.name, candidates)
+        if barred == candidates.pre_releases:  # as on most pages
+            candidates, barred = candidates.stable, frozenset()
+        shown, project.spelled = candidates.by_version, candidates.spelled
         if barred:
             shown = {version: candidate for version, candidate in shown.items() if version not in barred}
             project.spelled = tuple(candidate.version for candidate in shown.values())
         project.releases = Releases(shown, project.known)
 
-    def _barred(self, name: NormalizedName, candidates: Candidates) -> set[Version]:
-        """Return the versions of a page that are not shown; most pages have none."""
-        plan = self.plan
+    def _barred(self, name: NormalizedName, candidates: Candidates) -> frozenset[Version]:
+        """Return the versions of a page that are not shown."""
+        plan, listed = self.plan, candidates.by_version
         barred = {version for version in candidates.yanked if not self._pins_exactly(name, version)}
         if name in plan.held:
-            barred |= {version for version in candidates.by_version if version != plan.held[name]}
+            barred |= {version for version in listed if version != plan.held[name]}
         if name in plan.rules.hidden:
-            barred |= {version for version in candidates.by_version if plan.rules.hiding_rule(name, version) is not None}
-        if candidates.pre_releases:
-            barred |= self._passed_over(name, [version for version in candidates.by_version if version not in barred])
-        return barred
+            barred |= {version for version in listed if plan.rules.hiding_rule(name, version) is not None}
+        return self._passed_over(name, candidates, barred=barred) | barred
 
     def _pins_exactly(self, name: NormalizedName, version: Version) -> bool:
         """Say whether the manifest pins a release exactly; `==2.5.1` pins 2.5.1+cu124 as well (PEP 440)."""
         return not self._exact.isdisjoint(((name, version), (name, Version(version.public))))
 
-    def _passed_over(self, name: NormalizedName, versions: Sequence[Version]) -> frozenset[Version]:
+    def _passed_over(
+        self, name: NormalizedName, candidates: Candidates, *, barred: Collection[Version] = frozenset()
+    ) -> frozenset[Version]:
         """Return the pre-releases that no engine is to consider: all, unless the manifest names one, or there is nothing else.
 
         Engines differ in what lets a pre-release in (PEP 440 leaves it to them); what one of them is shown, it may take. A pin
-        of the previous lock stays.
+        of the previous lock stays. What is `barred` for another reason does not count.
         """
-        if name in self._pre_releases or all(version.is_prerelease for version in versions):
+        if name in self._pre_releases or all(version in barred for version in candidates.stable.by_version):
             return frozenset()
-        kept = self.plan.preferences.get(name)
-        return frozenset(version for version in versions if version.is_prerelease and version != kept)
+        return candidates.pre_releases.difference((self.plan.preferences.get(name),))
 
     def _roots(self) -> Iterator[Need]:
         return (_root_need(line) for line in (*self.plan.requirements(), *self.plan.tools))
@@ -392,5 +393,5 @@ def _root_need(line: str) -> Need:
     return Need(canonicalize_name(requirement.name), str(requirement.specifier), extras)
 
 
-def _versions(outcome: PageOutcome | None) -> list[Version]:
-    return [Version(candidate.version) for candidate in outcome.candidates] if isinstance(outcome, Found) else []
+def _candidates(outcome: PageOutcome | None) -> Candidates:
+    return outcome.candidates if isinstance(outcome, Found) else Candidates()

@@ -41,9 +41,10 @@ class Releases(Mapping[Version, ShownRelease]):
     def __getitem__(self, version: Version) -> ShownRelease:
         """Return a release."""
         file = self._shown[version].file
-        if version not in self._known:
-            self._known[version] = ShownRelease(version, file)
-        return self._known[version]
+        release = self._known.get(version)
+        if release is None:
+            release = self._known[version] = ShownRelease(version, file)
+        return release
 
     def __contains__(self, version: object) -> bool:
         """Say whether a release is shown."""

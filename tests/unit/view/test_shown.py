@@ -40,4 +40,4 @@ def test_what_is_known_of_a_release_that_is_not_shown_stays_out_of_sight() -> No
 
 
 def test_what_a_page_tells_of_its_candidates_is_told_in_their_order() -> None:
-    assert (PAGE.spelled, PAGE.yanked, PAGE.pre_releases) == (("2.0", "1.0"), (OLD,), ())
+    assert (PAGE.spelled, PAGE.yanked, PAGE.pre_releases) == (("2.0", "1.0"), (OLD,), frozenset())
