@@ -53,7 +53,9 @@ class ProgressLine:
         pages, releases = (max(each[number] for each in self._targets.values()) for number in (0, 1))
         read = f", {releases} releases read" if releases else ""
         waits = f", {waiting} answers awaited" if waiting else ""
-        self._stream.write(f"\r\x1b[K{safe(named)}: {pages} projects{read}{waits}")
+        room = (columns(self._stream) or 0) - 1  # what breaks into a second row would not be taken away
+        line = f"{safe(named)}: {pages} projects{read}{waits}"
+        self._stream.write(f"\r\x1b[K{line[:room] if room > 0 else line}")
         self._stream.flush()
 
     def note(self, text: str) -> None:
