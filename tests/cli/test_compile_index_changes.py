@@ -55,7 +55,12 @@ def test_a_file_that_was_replaced_ends_the_run_until_somebody_says_that_it_is_ri
     assert (
         hint == "hint: a file that was published never changes by right: ask who changed it; `--upgrade base` locks the new one"
     )
-    assert compile_anew(desk, "--upgrade", "base").status == 0
+    for wish in (("--upgrade", "--dry-run"), ("--upgrade", "base")):
+        taken = compile_anew(desk, *wish)
+        assert (taken.status, taken.stderr.splitlines()[:3]) == (
+            0,
+            [head.replace("error", "warning"), wanted, found],
+        ), wish
     assert "b" * 64 in (desk.project / "locks/gpu/requirements.txt").read_text(encoding="utf-8")
 
 

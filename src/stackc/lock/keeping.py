@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from stackc.errors import Finding
@@ -15,20 +16,21 @@ __all__ = ["check_files", "check_gone"]
 def check_files(previous: Lock, lock: Lock, *, freed: Collection[NormalizedName] | None) -> Iterator[Finding]:
     """Yield a finding for each release that stays with another file, an error where a file of the same name was replaced.
 
-    Nothing is said of projects that are `freed`, or of any where that is None; nor of files that the manifest itself names, or
-    that another Python, platform or glibc asks for.
+    Of projects that are `freed`, and of all where that is None, a replaced file is told as a warning, and nothing else. Nothing
+    is said of files that the manifest itself names, or that another Python, platform or glibc asks for.
     """
-    if freed is None:
-        return
     kept = {(package.name, package.version): package for package in (*previous.packages, *previous.tools)}
     same_target = _wheels(previous) == _wheels(lock)
     for package in (*lock.packages, *lock.tools):
         old = kept.get((package.name, package.version))
-        if old is None or old.file.sha256 == package.file.sha256 or package.name in freed:
+        if old is None or old.file.sha256 == package.file.sha256:
             continue
         if package.direct is not None or old.direct is not None:
             continue
-        if old.index != package.index:
+        if freed is None or package.name in freed:
+            if old.index == package.index and old.file.name == package.file.name:
+                yield _taken(old, package)
+        elif old.index != package.index:
             yield _rerouted(old, package)
         elif old.file.name == package.file.name:
             yield _replaced(old, package)
@@ -61,6 +63,14 @@ def _replaced(old: Package, new: Package) -> Finding:
         found=f"sha256 {new.file.sha256}",
         hint=f"a file that was published never changes by right: ask who changed it; `--upgrade {new.name}` locks the new one",
     )
+
+
+def _taken(old: Package, new: Package) -> Finding:
+    """Return what is said of a replaced file that an upgrade takes: it may be right, and must not pass unseen."""
+    hint = (
+        "the upgrade takes it; a file that was published never changes by right: ask who changed it, and commit no lock before"
+    )
+    return replace(_replaced(old, new), severity="warning", hint=hint)
 
 
 def _other_file(old: Package, new: Package) -> Finding:
