@@ -288,3 +288,20 @@ def test_several_targets_are_told_one_after_the_other_and_share_every_page(desk:
     pages = [request.path for request in server.requests if not request.path.endswith(".metadata")]
     assert len(pages) == len(set(pages))
     assert desk.run("outdated", "nowhere").stderr.startswith("error[S002]: there is no target `nowhere`\n")
+
+
+def test_what_an_upgrade_would_move_down_is_counted_too(desk: Desk, server: IndexServer) -> None:
+    """As where what is locked was yanked since."""
+    publish(server.site, {"base": (Release(version="1.0"), Release(version="1.1", yanked=True))})
+
+    told = desk.run("outdated").stdout.splitlines()
+
+    assert told == [
+        "gpu: `stackc compile --upgrade` would move none of 8 locked packages up, and 1 down",
+        "",
+        "component  locked  allowed  newest",
+        "base       1.1     1.0      1.1",
+        "",
+        "base 1.1",
+        "  it was yanked",
+    ]

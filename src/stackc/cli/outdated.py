@@ -91,6 +91,8 @@ def _lines(found: TargetOutlook, places: Places, *, width: int) -> Iterator[str]
 
 def _headline(found: TargetOutlook) -> str:
     told = f"`stackc compile --upgrade` would move {found.movable or 'none'} of {found.total} locked packages"
+    if found.lowered:
+        told += f" up, and {found.lowered} down"
     hidden = found.movable - sum(each.can_move for each in found.packages)
     return f"{told}; --all lists {'it' if hidden == 1 else 'them'}" if hidden else told
 

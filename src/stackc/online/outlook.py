@@ -60,12 +60,16 @@ class Outlook(Struct, frozen=True, kw_only=True):
 
 
 class TargetOutlook(Struct, frozen=True, kw_only=True):
-    """All that was looked at for one target, out of `total` packages, `movable` of which could move."""
+    """All that was looked at for one target, out of `total` packages.
+
+    An upgrade would move `movable` of them up, and `lowered` down, as where what is locked was yanked.
+    """
 
     target: str
     exclude_newer: dt.datetime | None
     total: int
     movable: int
+    lowered: int
     packages: tuple[Outlook, ...]
 
 

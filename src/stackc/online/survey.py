@@ -128,12 +128,10 @@ class _Survey:
             target=self._lock.target.name,
             exclude_newer=self._plan.exclude_newer,
             total=len(locked),
-            movable=sum(self._can_move(package) for package in locked.values()),
+            movable=sum(self._allowed.get(name, package.version) > package.version for name, package in locked.items()),
+            lowered=sum(self._allowed.get(name, package.version) < package.version for name, package in locked.items()),
             packages=tuple(self._package(locked[name]) for name in shown),
         )
-
-    def _can_move(self, package: Package) -> bool:
-        return package.name in self._allowed and self._allowed[package.name] > package.version
 
     def _package(self, package: Package) -> Outlook:
         name, pin = package.name, package.version
