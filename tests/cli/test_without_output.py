@@ -173,6 +173,19 @@ def test_why_it_is_not_there_and_why_it_is_all_the_same_can_be_asked(tmp_path: P
     place = ' --> stack.toml:17: targets.arm.without[0] = "accel"\n'
     said = f"accel is left out of target `arm`, and nothing there requires it\n{place}"
     assert desk.run("explain", "accel", "--target", "arm") == Outcome(0, said, "")
+    release = desk.run("explain", "accel==0.46.0", "--target", "arm")
+    assert release == Outcome(
+        0,
+        """\
+nothing speaks against accel==0.46.0 in target `arm`: accel 0.46.0 would be chosen
+against the lock:
+  accel 0.46.0 added
+
+hint: to have it, take `accel` out of `without` of `[targets.arm]`, \
+give `accel` that version in stack.toml and run `stackc compile`
+""",
+        "",
+    )
     desk.write(two(server))
     assert desk.run("compile").status == 0
     explained = desk.run("explain", "accel", "--target", "arm", "--offline")
@@ -248,6 +261,18 @@ def test_a_file_of_the_manifest_is_never_replaced_by_one_of_the_default_index(tm
     outcome = desk.run("compile", "arm")
     assert (outcome.status, outcome.stderr) == (0, "")
     assert "needs-mylib  1.0 " in outcome.stdout
+    why_not = desk.run("explain", "mylib==9.0", "--target", "arm")
+    assert why_not == Outcome(
+        0,
+        """\
+why not mylib==9.0:
+
+error[S302]: no index is asked for `mylib`: stack.toml has a file for it, and target `arm` leaves it out
+
+hint: name `mylib` in the `serves` of the index that has it; or leave it in, and name its file for this target
+""",
+        "",
+    )
     desk.write(left_out.replace('">=1"', '">=2"'))
     assert desk.run("compile", "arm") == Outcome(
         3,

@@ -66,7 +66,9 @@ def _fits(asked: Requirement, found: Resolution, project: Project, target: str) 
     yield "against the lock:"
     yield from listed(changes_between(locked, after))
     yield ""
-    yield f"hint: to have it, give `{name}` that version in stack.toml and run `stackc compile`"
+    left_out = name in project.manifest.left_out(target)
+    first = f"take `{name}` out of `without` of `[targets.{target}]`, " if left_out else ""
+    yield f"hint: to have it, {first}give `{name}` that version in stack.toml and run `stackc compile`"
 
 
 def _locked(project: Project, target: str) -> dict[NormalizedName, str]:
