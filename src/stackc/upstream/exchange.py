@@ -57,7 +57,7 @@ class Response(Struct, frozen=True, kw_only=True):
 class Exchange(Struct, kw_only=True):
     """One GET request, and its answer as far as it came, `largest` bytes at the most.
 
-    `span` is the part that is wanted, from one byte to before another.
+    `span` is the part that is wanted, from one byte to before another; a negative start counts from the end, and goes up to it.
     """
 
     url: str
@@ -77,7 +77,8 @@ class Exchange(Struct, kw_only=True):
         easy.setopt(curl.URL, self.url.encode())
         easy.setopt(curl.HTTPHEADER, list(self.headers))
         if self.span is not None:
-            easy.setopt(curl.RANGE, f"{self.span[0]}-{self.span[1] - 1}")
+            start, end = self.span
+            easy.setopt(curl.RANGE, f"{start}-{end - 1}" if start >= 0 else str(start))
         easy.setopt(curl.WRITEFUNCTION, self._receive)
         easy.setopt(curl.HEADERFUNCTION, self._receive_header)
 
@@ -103,12 +104,14 @@ class Exchange(Struct, kw_only=True):
 
     def part(self, status: int, failure: str | None) -> Part | OSError:
         """Return the span that was wanted, or why it did not come."""
-        start, end = self.span or (0, 0)
         if failure is not None and status in {0, 206}:
             return OSError(failure)
         got, _, total = self.received.get("content-range", "").partition("/")
         if status != 206 or not total.isdigit():
             return OSError(f"{redact_url(self.url)}: answered {status} to a range request")
+        start, end = self.span or (0, 0)
+        if start < 0:
+            start, end = max(0, int(total) + start), int(total)
         if got.split() != ["bytes", f"{start}-{end - 1}"] or self.length != end - start:
             return OSError(f"{redact_url(self.url)}: answered with another range than the one asked for")
         return self.body, int(total)

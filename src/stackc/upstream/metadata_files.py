@@ -24,7 +24,7 @@ from stackc.redact import redact_url
 from stackc.upstream.cache import Cache
 from stackc.upstream.exchange import Part, Response
 from stackc.upstream.isolation import Isolation
-from stackc.upstream.remote_zip import RemoteZipError, Span, metadata_by_spans
+from stackc.upstream.remote_zip import TAIL, RemoteZipError, Span, metadata_by_spans
 from stackc.upstream.settings import NetworkSettings
 from stackc.upstream.simple import FileRow, Hashes
 from stackc.upstream.transfers import Transfers
@@ -60,6 +60,7 @@ class MetadataSource:
         self._cache = cache
         self._settings = settings
         self._probes: dict[str, int] = {}
+        self._without_tails: set[str] = set()
         self._known: dict[str, str] = {}
         self._awaited: dict[str, list[Done]] = {}
         self._pool: ThreadPoolExecutor | None = None
@@ -163,10 +164,28 @@ class MetadataSource:
         query.done(header)
 
     def _read_ranges(self, query: _Query) -> None:
+        host = urlsplit(query.url).netloc
         if query.file.size:
             self._read_spans(query, query.file.size)
-        else:
+        elif host in self._without_tails:
             self._span(query, (0, 1), lambda came: self._read_spans(query, came[1]))
+        else:
+            self._transfers.get_part(query.url, -TAIL, 0, credentials=query.credentials, done=partial(self._tail_came, query))
+
+    def _tail_came(self, query: _Query, found: Part | OSError) -> None:
+        """Begin with the end of a wheel whose size nobody told; a host that gives none is asked for the size first."""
+        if isinstance(found, OSError):
+            self._without_tails.add(urlsplit(query.url).netloc)
+            self._read_ranges(query)
+            return
+        tail, size = found
+        reading = metadata_by_spans(size, filename=query.file.filename)
+
+        def first() -> Span:
+            next(reading)  # it wants the very end that is here already
+            return reading.send(tail)
+
+        self._read_on(query, reading, first)
 
     def _read_spans(self, query: _Query, size: int) -> None:
         reading = metadata_by_spans(size, filename=query.file.filename)

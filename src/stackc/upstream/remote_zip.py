@@ -17,6 +17,7 @@ from packaging.utils import InvalidWheelFilename, NormalizedName, canonicalize_n
 __all__ = [
     "MAX_DIRECTORY",
     "MAX_METADATA",
+    "TAIL",
     "Fetch",
     "RemoteZipError",
     "Span",
@@ -43,7 +44,8 @@ MAX_METADATA = 8 * 2**20
 # 4.3.16, the end of the central directory: signature, four counts, size and offset of the directory, length of the comment.
 _END = struct.Struct("<4s4H2LH")
 _END_SIGNATURE = b"PK\x05\x06"
-_TAIL = _END.size + 0xFFFF
+TAIL = _END.size + 0xFFFF
+"""How many bytes at the end of a wheel are read first: the end record with the longest comment that it may have."""
 
 # 4.3.12, one entry of the central directory, and 4.3.7, the header before the entry's bytes.
 _ENTRY = struct.Struct("<4s6H3L5H2L")
@@ -141,7 +143,7 @@ def _asked(start: int, end: int) -> _Reading:
 
 
 def _opened(size: int) -> Generator[Span, bytes, _Window]:
-    start = max(0, size - _TAIL)
+    start = max(0, size - TAIL)
     return _Window(start, (yield from _asked(start, size)))
 
 

@@ -76,7 +76,10 @@ class Transfers:
         self._begin(_Job(exchange, done, credentials))
 
     def get_part(self, url: str, start: int, end: int, *, done: PartDone, credentials: str | None = None) -> None:
-        """Ask for the bytes of `url` from `start` up to `end`, and call `done` with what came; otherwise as `get`."""
+        """Ask for the bytes of `url` from `start` up to `end`, and call `done` with what came; otherwise as `get`.
+
+        A negative `start` asks for so many bytes at the end of what is there, whatever `end` is.
+        """
         exchange = Exchange(url=url, span=(start, end), largest=LARGEST_BODY)
         self._begin(_Job(exchange, lambda came: done(exchange.part(came.status, came.failure)), credentials))
 

@@ -32,10 +32,10 @@ def sha256(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def wheel(text: bytes = TEXT, *, folder: str = "demo-1.0.dist-info") -> bytes:
+def wheel(text: bytes = TEXT, *, folder: str = "demo-1.0.dist-info", filling: bytes = bytes(range(256)) * 800) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("demo/large.bin", bytes(range(256)) * 800, zipfile.ZIP_STORED)
+        archive.writestr("demo/large.bin", filling, zipfile.ZIP_STORED)
         archive.writestr(f"{folder}/METADATA", text)
     return buffer.getvalue()
 
@@ -137,8 +137,26 @@ def test_where_nothing_lies_beside_the_wheel_it_is_read_by_ranges(answer: Answer
     assert fetch(site, row(beside=beside, size=len(wheel()))) == (KEPT, [f"{WHEEL}.metadata", WHEEL])
 
 
-def test_a_wheel_of_unknown_size_is_asked_for_its_size_first() -> None:
-    assert fetch(having(whl=wheel()), row()) == (KEPT, [f"{WHEEL}.metadata", WHEEL, WHEEL])
+@pytest.mark.parametrize("large", [False, True])
+def test_a_wheel_of_unknown_size_is_read_from_its_end(large: bool) -> None:
+    content = wheel() if large else wheel(filling=b"")
+    assert fetch(having(whl=content), row()) == (KEPT, [f"{WHEEL}.metadata", WHEEL])
+
+
+def test_a_host_that_gives_no_ends_of_files_is_asked_for_their_size_first() -> None:
+    site = having(whl=wheel())
+    whole = site.answers[f"/files/{WHEEL}"]
+    assert callable(whole)
+    site.answers[f"/files/{WHEEL}"] = lambda request: (
+        Answer(416) if request.headers["range"].startswith("bytes=-") else whole(request)
+    )
+    with serving(site) as server, bench() as tools:
+        outcomes = [ask(tools, server, row(digest=f"{number:064}")) for number in range(2)]
+        asked = [request.headers["range"] for request in server.requests if request.path == f"/files/{WHEEL}"]
+
+    size = len(wheel())
+    once = ["bytes=0-0", f"bytes={size - 0xFFFF - 22}-{size - 1}"]
+    assert (outcomes, asked) == ([KEPT] * 2, [f"bytes=-{0xFFFF + 22}", *once, *once])
 
 
 def test_wheels_are_read_over_a_connection_that_is_kept() -> None:

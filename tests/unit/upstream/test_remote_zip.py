@@ -212,7 +212,7 @@ def test_the_names_of_all_files_come_from_the_end_of_a_wheel() -> None:
     remote = Remote(wheel({"demo/lib_cuda124.so": b"x" * 10, ENTRY: METADATA}, before=bytes(1_000_000)))
     size = len(remote.content)
     assert read_names(remote.fetch, size, filename=NAME) == ("demo/large.bin", "demo/lib_cuda124.so", ENTRY)
-    assert remote.asked == [(size - remote_zip._TAIL, size)]
+    assert remote.asked == [(size - remote_zip.TAIL, size)]
 
 
 def test_names_of_what_is_no_wheel_are_refused_with_the_file() -> None:
