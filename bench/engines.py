@@ -26,10 +26,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from urllib.parse import unquote
 
 import tomli
 
+import connection
 from measuring import ROOT, Case, Table, measure, remove, slug
 
 BIN = Path(sys.executable).parent
@@ -109,48 +109,29 @@ def _entry(row: Mapping[str, object], digest: str) -> dict[str, object]:
     return {**kept, "hashes": {"sha256": digest}, "url": f"../../files/{row['filename']}"}
 
 
-class Connection(asyncio.Protocol):
-    """One client's connection: each request is answered after the latency, in whole or in the range that it asks for."""
+class Connection(connection.Connection):
+    """Answers in whole, or in the range that is asked for; a whole file takes as long as it would at its real size."""
 
     def __init__(self, known: Mapping[str, Body], *, latency: float, bandwidth: float) -> None:
+        super().__init__(latency=latency)
         self._known = known
-        self._latency = latency
         self._bandwidth = bandwidth
-        self._received = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way back."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """Answer every request that is whole."""
-        self._received += data
-        while b"\r\n\r\n" in self._received:
-            head, _, self._received = self._received.partition(b"\r\n\r\n")
-            asyncio.get_running_loop().call_later(self._latency, self._answer, head + b"\r\n")
-
-    def _answer(self, head: bytes) -> None:
-        if self._transport.is_closing():
-            return
-        method, path, _ = head.split(b" ", 2)
-        body = self._known.get(unquote(path.decode("latin-1").partition("?")[0]))
+    def answer(self, path: str, head: bytes) -> None:
+        """Send the headers at once, and the body when it would have come."""
+        body = self._known.get(path)
         if body is None:
-            self._transport.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+            self.send(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
             return
         size, asked = len(body), _RANGE.search(head)
         start, end = _span(asked, size) if asked else (0, size)
         first = "206 Partial Content" if asked else "200 OK"
         fields = f'Content-Type: {body.media_type}\r\nAccept-Ranges: bytes\r\nCache-Control: max-age=600\r\nETag: "{size}"\r\n'
         span = f"Content-Range: bytes {start}-{end - 1}/{size}\r\n" if asked else ""
-        self._transport.write(f"HTTP/1.1 {first}\r\n{fields}{span}Content-Length: {end - start}\r\n\r\n".encode())
-        if method != b"HEAD":
+        self.send(f"HTTP/1.1 {first}\r\n{fields}{span}Content-Length: {end - start}\r\n\r\n".encode())
+        if not head.startswith(b"HEAD "):
             taken = end - start if asked else max(size, body.real_size)
-            asyncio.get_running_loop().call_later(taken / self._bandwidth, self._send, body.part(start, end))
-
-    def _send(self, content: bytes) -> None:
-        if not self._transport.is_closing():
-            self._transport.write(content)
+            asyncio.get_running_loop().call_later(taken / self._bandwidth, self.send, body.part(start, end))
 
 
 def _span(asked: re.Match[bytes], size: int) -> tuple[int, int]:

@@ -19,8 +19,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from urllib.parse import unquote
 
+import connection
 from support.recorded import torch_pages
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -75,44 +75,24 @@ def _etag(body: bytes) -> str:
     return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 
-class Connection(asyncio.Protocol):
-    """One client's connection to one port."""
+class Connection(connection.Connection):
+    """Answers in full, or with 304 who has it already."""
 
     def __init__(self, known: Mapping[str, Answer], misses: Counter[str], *, latency: float, max_age: int) -> None:
+        super().__init__(latency=latency)
         self._known = known
         self._misses = misses
-        self._latency = latency
         self._max_age = max_age
-        self._received = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way back."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """Answer every request that is whole, after the latency."""
-        self._received += data
-        while b"\r\n\r\n" in self._received:
-            head, _, self._received = self._received.partition(b"\r\n\r\n")
-            content = self._answer(head)
-            if self._latency:
-                asyncio.get_running_loop().call_later(self._latency, self._send, content)
-            else:
-                self._send(content)
-
-    def _send(self, content: bytes) -> None:
-        if not self._transport.is_closing():
-            self._transport.write(content)
-
-    def _answer(self, head: bytes) -> bytes:
-        path = unquote(head.split(b" ", 2)[1].decode("latin-1").partition("?")[0])
+    def answer(self, path: str, head: bytes) -> None:
+        """Send what was made beforehand; count what was not."""
         found = self._known.get(path)
         if found is None:
             self._misses[path] += 1
-            return _MISSING
+            self.send(_MISSING)
+            return
         asks_anew = b"if-none-match:" in head.lower() and found.etag.encode() in head
-        return found.same(self._max_age) if asks_anew else found.whole(self._max_age)
+        self.send(found.same(self._max_age) if asks_anew else found.whole(self._max_age))
 
 
 async def serve(folder: Path, pairs: list[str]) -> Counter[str]:
