@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from urllib.parse import unquote, urljoin, urlsplit
 
 from packaging.requirements import Requirement
@@ -14,13 +14,13 @@ from stackc.plan import Plan
 from stackc.upstream.isolation import Isolation
 from stackc.upstream.metadata_files import MetadataOutcome, MetadataSource, Unreadable
 from stackc.upstream.pages import Absent, Found, PageOutcome, Pages, Unavailable
-from stackc.view.candidates import Candidates
 from stackc.view.crawl import Crawl
+from stackc.view.listing import Listing
 from stackc.view.metadata import MetadataError, MetadataReader, Need, unusable
 from stackc.view.neutral import neutral_metadata, neutral_page
 from stackc.view.rules import GUARD_PREFIX, is_guard
 from stackc.view.server import Answer, Reply
-from stackc.view.shown import Releases, ShownProject, ShownRelease
+from stackc.view.shown import ShownProject, ShownRelease
 
 __all__ = ["ViewSession"]
 
@@ -65,8 +65,7 @@ class ViewSession:
         self._progress = progress
         self._reader = reader
         self._isolation = isolation
-        self._exact = plan.exact_pins()
-        self._pre_releases = plan.pre_releases()
+        self._listing = Listing(plan)
         self._crawl = Crawl(plan.preferences)
         self._crawling = False
         self._awake = False
@@ -78,7 +77,11 @@ class ViewSession:
         """Have other sessions look at what this one fetches ahead."""
         self._followers = tuple(followers)
         for follower in followers:
-            follower._led = True  # noqa: SLF001 (another of this class)
+            follower.follow()
+
+    def follow(self) -> None:
+        """Look at what another session fetches ahead, and look ahead less."""
+        self._led = True
 
     def start(self) -> None:
         """Ask for all that is surely needed; from the first answer that the cache does not have, fetch ahead."""
@@ -92,15 +95,11 @@ class ViewSession:
     def show(self, plan: Plan) -> None:
         """Answer from now on for another plan, with the same indexes and a target that looks at pages in the same way."""
         before, self.plan = self.plan, plan
-        exact, self._exact = self._exact, plan.exact_pins()
-        admitted, self._pre_releases = self._pre_releases, plan.pre_releases()
-        held = (name for name, _ in before.held.items() ^ plan.held.items())
-        shown_anew = {*before.rules.hidden, *plan.rules.hidden, *held, *(name for name, _ in exact ^ self._exact)}
-        shown_anew |= admitted ^ self._pre_releases
-        shown_anew |= {name for name, _ in before.preferences.items() ^ plan.preferences.items()}
+        listing, self._listing = self._listing, Listing(plan)
+        shown_anew = self._listing.differing(listing)
         for project in self.projects.values():
             if project.name in shown_anew:
-                self._list(project)
+                self._listing.apply(project)
             if project.name in before.rules.guards or project.name in plan.rules.guards:
                 for release in project.known.values():
                     release.body = None
@@ -152,15 +151,7 @@ class ViewSession:
     def rejections(self, name: NormalizedName) -> list[tuple[str, str]]:
         """Return (version, reason) of the releases of a project that its page lists and the view does not show."""
         project = self.projects[name]
-        hidden = [
-            (str(version), f"rule `{rule}` bars it on this target")
-            for version in _candidates(project.outcome).by_version
-            if (rule := self.plan.rules.hiding_rule(name, version)) is not None
-        ]
-        hidden += [
-            (str(version), "it is a pre-release, and stack.toml names none of this project")
-            for version in sorted(self._passed_over(name, _candidates(project.outcome)) - project.releases.keys())
-        ]
+        hidden = self._listing.rejections(project)
         if name in self.plan.directs or name in self.plan.unsourced:
             return hidden
         return [*hidden, *self._pages.shelf.rejections(self._addresses(project.index), name)]
@@ -171,48 +162,10 @@ class ViewSession:
         if isinstance(outcome, Unavailable):
             self.failures.append(outcome.finding)
         elif isinstance(outcome, Found):
-            self._list(project)
+            self._listing.apply(project)
             self._tell_crawl(project)
         self._release_waiters(project)
         self._progress()
-
-    def _list(self, project: ShownProject) -> None:
-        """Work out which releases of a project whose page has come are shown."""
-        candidates = _candidates(project.outcome)
-        barred = self._barred(project.name, candidates)
-        if barred == candidates.pre_releases:  # as on most pages
-            candidates, barred = candidates.stable, frozenset()
-        shown, project.spelled = candidates.by_version, candidates.spelled
-        if barred:
-            shown = {version: candidate for version, candidate in shown.items() if version not in barred}
-            project.spelled = tuple(candidate.version for candidate in shown.values())
-        project.releases = Releases(shown, project.known)
-
-    def _barred(self, name: NormalizedName, candidates: Candidates) -> frozenset[Version]:
-        """Return the versions of a page that are not shown."""
-        plan, listed = self.plan, candidates.by_version
-        barred = {version for version in candidates.yanked if not self._pins_exactly(name, version)}
-        if name in plan.held:
-            barred |= {version for version in listed if version != plan.held[name]}
-        if name in plan.rules.hidden:
-            barred |= {version for version in listed if plan.rules.hiding_rule(name, version) is not None}
-        return self._passed_over(name, candidates, barred=barred) | barred
-
-    def _pins_exactly(self, name: NormalizedName, version: Version) -> bool:
-        """Say whether the manifest pins a release exactly; `==2.5.1` pins 2.5.1+cu124 as well (PEP 440)."""
-        return not self._exact.isdisjoint(((name, version), (name, Version(version.public))))
-
-    def _passed_over(
-        self, name: NormalizedName, candidates: Candidates, *, barred: Collection[Version] = frozenset()
-    ) -> frozenset[Version]:
-        """Return the pre-releases that no engine is to consider: all, unless the manifest names one, or there is nothing else.
-
-        Engines differ in what lets a pre-release in (PEP 440 leaves it to them); what one of them is shown, it may take. A pin
-        of the previous lock stays. What is `barred` for another reason does not count.
-        """
-        if name in self._pre_releases or all(version in barred for version in candidates.stable.by_version):
-            return frozenset()
-        return candidates.pre_releases.difference((self.plan.preferences.get(name),))
 
     def _roots(self) -> Iterator[Need]:
         return (_root_need(line) for line in (*self.plan.requirements(), *self.plan.tools))
@@ -391,7 +344,3 @@ def _root_need(line: str) -> Need:
     requirement = Requirement(line)
     extras = tuple(canonicalize_name(extra) for extra in requirement.extras)
     return Need(canonicalize_name(requirement.name), str(requirement.specifier), extras)
-
-
-def _candidates(outcome: PageOutcome | None) -> Candidates:
-    return outcome.candidates if isinstance(outcome, Found) else Candidates()
