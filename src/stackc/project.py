@@ -15,7 +15,7 @@ from stackc.matrix.load import expired_waivers, load_matrix
 from stackc.matrix.model import Matrix
 from stackc.uptodate import InputDigests, digests
 
-__all__ = ["Project", "load_project"]
+__all__ = ["Project", "load_project", "project_of"]
 
 
 class Project(Struct, frozen=True, kw_only=True):
@@ -35,14 +35,18 @@ def load_project(path: Path, *, today: dt.date, text: str | None = None) -> Proj
     `text` is what the manifest is to say, where that is not written yet.
     """
     manifest = load(path) if text is None else decode(text, file=str(path))
-    folder = path.parent
     text = path.read_text(encoding="utf-8") if text is None else text
+    return project_of(manifest, text, file=str(path), folder=path.parent, today=today)
+
+
+def project_of(manifest: Manifest, text: str, *, file: str, folder: Path, today: dt.date) -> Project:
+    """Return the project of a manifest whose rule packs lie in `folder`; `text` is what `file` says. Raises ManifestError."""
     facts = Facts.load()
     return Project(
         folder=folder,
         manifest=manifest,
         matrix=load_matrix(manifest.matrix, folder=folder, facts=facts, today=today, places=manifest.places),
         facts=facts,
-        digests=digests(text, file=str(path), folder=folder, today=today.isoformat()),
+        digests=digests(text, file=file, folder=folder, today=today.isoformat()),
         findings=expired_waivers(manifest.matrix, today, places=manifest.places),
     )

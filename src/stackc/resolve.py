@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from msgspec import Struct
 from packaging.requirements import Requirement
@@ -20,6 +19,7 @@ from stackc.engine.model import Engine, Question, Running, Solved, Unsolvable
 from stackc.errors import EngineError, Finding, NoSolutionError, UpstreamError
 from stackc.files import scratch_folder
 from stackc.plan import Plan
+from stackc.progress import Progress
 from stackc.upstream.cache import Cache
 from stackc.upstream.client import IndexClient
 from stackc.upstream.direct import DirectPages, DirectSource
@@ -36,16 +36,6 @@ from stackc.view.shown import ShownProject, ShownRelease
 __all__ = ["Conflict", "Progress", "Resolution", "Resolver", "Workshop"]
 
 _LONGEST_TURN = 1.0
-
-
-class Progress(Protocol):
-    """What a run tells while it works. Each method may do nothing."""
-
-    def counts(self, *, pages: int, releases: int, waiting: int) -> None:
-        """Tell how many pages and releases are known so far, and how many answers are awaited."""
-
-    def note(self, text: str) -> None:
-        """Tell something that the user should know, in one line."""
 
 
 class Workshop(Struct, frozen=True, kw_only=True):

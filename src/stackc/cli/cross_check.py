@@ -21,8 +21,9 @@ from stackc.errors import EngineError, NoSolutionError, StackcError, joined
 from stackc.layout import lock_folder
 from stackc.lock.model import Lock
 from stackc.planning import Upgrade
+from stackc.progress import Progress, Quiet
 from stackc.project import Project
-from stackc.resolve import Progress, Workshop
+from stackc.resolve import Workshop
 
 __all__ = ["CrossCheck"]
 
@@ -48,7 +49,7 @@ class CrossCheck(Struct, frozen=True, kw_only=True):
 
     def explain(self, names: Sequence[str], error: NoSolutionError) -> StackcError:
         """Return the error of a run that found no solution, with the targets for which the other engine finds one."""
-        root, quiet = self.project.folder, _Quiet(ProgressLine().of(""))
+        root, quiet = self.project.folder, Quiet(ProgressLine().of(""))
         questions = [self._question(name, previous_lock(root / lock_folder(name), name, quiet)) for name in names]
         checked = self._checked(list(zip(questions, self._answers(questions), strict=True)))
         for each in checked:
@@ -76,25 +77,13 @@ class CrossCheck(Struct, frozen=True, kw_only=True):
         manifest, offline, environment = self.project.manifest, self.offline, self.environment
         with open_workshop(manifest, engine=engine, offline=offline, environment=environment) as workshop:
             try:
-                yield workshop, lambda target: _Quiet(line.of(target))
+                yield workshop, lambda target: Quiet(line.of(target))
             finally:
                 line.clear()
 
     def _disagreement(self, checked: Iterable[Checked]) -> EngineError | None:
         found = [finding for each in checked if (finding := each.finding(engine=self.engine)) is not None]
         return EngineError(found) if found else None
-
-
-class _Quiet(Struct, frozen=True):
-    """Progress of a second look: what the view has to note, the first look has noted."""
-
-    progress: Progress
-
-    def counts(self, *, pages: int, releases: int, waiting: int) -> None:
-        self.progress.counts(pages=pages, releases=releases, waiting=waiting)
-
-    def note(self, text: str) -> None:
-        pass
 
 
 def _lines(checked: Checked, *, engine: str) -> Iterator[str]:

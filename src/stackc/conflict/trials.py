@@ -22,9 +22,10 @@ from stackc.manifest.model import Component
 from stackc.matrix.bases import resolve_target
 from stackc.plan import Plan, root_of
 from stackc.planning import plan_target
+from stackc.progress import Progress, Quiet
 from stackc.project import Project
 from stackc.render.interpreter import Python
-from stackc.resolve import Conflict, Progress, Resolver, Workshop
+from stackc.resolve import Conflict, Resolver, Workshop
 from stackc.target import Target
 
 __all__ = ["Settled", "Trials", "Tried"]
@@ -91,7 +92,7 @@ class Trials:
         """Return the open view that can show a plan, or open one."""
         looks = _looks(plan)
         if looks not in self._views:
-            resolver = Resolver(plan, self._workshop_for(plan), _Quiet(self._progress))
+            resolver = Resolver(plan, self._workshop_for(plan), Quiet(self._progress))
             self._views[looks] = self._stack.enter_context(resolver)
         return self._views[looks]
 
@@ -150,18 +151,6 @@ class Trials:
 
 def _nothing(_: Place) -> bool:
     return False
-
-
-class _Quiet(Struct, frozen=True):
-    """Progress of a trial: what its view notes, the run has noted already, or it concerns the trial alone."""
-
-    progress: Progress
-
-    def counts(self, *, pages: int, releases: int, waiting: int) -> None:
-        self.progress.counts(pages=pages, releases=releases, waiting=waiting)
-
-    def note(self, text: str) -> None:
-        pass
 
 
 def _addresses(known: Callable[[str], str], moved: Mapping[str, str]) -> Callable[[str], str]:

@@ -12,11 +12,8 @@ from stackc.errors import Finding, ManifestError, UsageError
 from stackc.history.snapshot import Snapshot
 from stackc.layout import templates_folder
 from stackc.manifest.decode import decode
-from stackc.matrix.facts import Facts
-from stackc.matrix.load import expired_waivers, load_matrix
-from stackc.project import Project
+from stackc.project import Project, project_of
 from stackc.render.digest import own_folder
-from stackc.uptodate import digests
 
 __all__ = ["called_as", "of_the_project", "open_snapshot", "require_whole"]
 
@@ -38,15 +35,7 @@ def open_snapshot(snapshot: Snapshot, *, folder: Path, today: dt.date) -> Projec
     text, file = _text(snapshot), snapshot.called(snapshot.manifest)
     _unpack(snapshot, folder)
     manifest = decode(text, file=file)
-    facts = Facts.load()
-    return Project(
-        folder=folder,
-        manifest=manifest,
-        matrix=load_matrix(manifest.matrix, folder=folder, facts=facts, today=today, places=manifest.places),
-        facts=facts,
-        digests=digests(text, file=file, folder=folder, today=today.isoformat()),
-        findings=expired_waivers(manifest.matrix, today, places=manifest.places),
-    )
+    return project_of(manifest, text, file=file, folder=folder, today=today)
 
 
 def require_whole(snapshot: Snapshot) -> None:

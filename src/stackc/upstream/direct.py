@@ -27,7 +27,7 @@ from stackc.target import Target
 from stackc.upstream.cache import Cache
 from stackc.upstream.isolation import Isolation
 from stackc.upstream.lone_transfers import fetch_range, fetch_whole
-from stackc.upstream.metadata_files import built_note, is_metadata, kept_fields
+from stackc.upstream.metadata_files import built_note, is_metadata, kept_fields, not_cached
 from stackc.upstream.pages import Absent, Found, PageOutcome, PageSource, Unavailable
 from stackc.upstream.remote_zip import RemoteZipError, read_metadata
 from stackc.upstream.settings import NetworkSettings
@@ -85,7 +85,7 @@ class DirectSource:
         if known is not None:
             done(self._outcome(name, direct, known, place))
         elif direct.kind == "url" and self._settings.offline:
-            done(_unavailable(_not_cached(direct), place))
+            done(_unavailable(not_cached(direct.file, code="S364"), place))
         else:
             self._threads().submit(self._read_in_thread, name, direct, place, done)
             return True
@@ -326,14 +326,6 @@ def _another_file(direct: DirectReference, found: str) -> Finding:
         wanted=f"sha256 {direct.sha256}",
         found=f"sha256 {found}",
         hint="correct the sha256 if it was a mistake; if not, the file was replaced: do not go on before you know why",
-    )
-
-
-def _not_cached(direct: DirectReference) -> Finding:
-    return Finding(
-        code="S364",
-        message=f"the metadata of `{direct.file}` is not in the cache, and --offline was given",
-        hint="compile once without --offline",
     )
 
 

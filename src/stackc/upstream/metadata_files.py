@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
 
-__all__ = ["MetadataOutcome", "MetadataSource", "Unreadable", "built_note", "is_metadata", "kept_fields"]
+__all__ = ["MetadataOutcome", "MetadataSource", "Unreadable", "built_note", "is_metadata", "kept_fields", "not_cached"]
 
 _FUTILE_PROBES = 4
 """After so many probes of one host that found nothing, and none that did, no more are made."""
@@ -103,7 +103,7 @@ class MetadataSource:
     def _fetch(self, query: _Query) -> None:
         file, url = query.file, query.url
         if self._settings.offline:
-            query.done(Unreadable(_not_cached(query), lasting=False))
+            query.done(Unreadable(not_cached(file.filename, code="S321"), lasting=False))
         elif not file.filename.endswith(".whl"):
             self._ask(query, url, self._sdist_came)
         elif file.core_metadata or self._worth_probing(url):
@@ -312,10 +312,11 @@ def _unreachable(query: _Query, response: Response) -> Unreadable:
     return Unreadable(finding, lasting=False)
 
 
-def _not_cached(query: _Query) -> Finding:
+def not_cached(filename: str, *, code: str) -> Finding:
+    """Return the finding that a file's metadata were never read, and nobody may be asked for them now."""
     return Finding(
-        code="S321",
-        message=f"the metadata of `{query.file.filename}` is not in the cache, and --offline was given",
+        code=code,
+        message=f"the metadata of `{filename}` is not in the cache, and --offline was given",
         hint="compile once without --offline",
     )
 
