@@ -74,11 +74,11 @@ diff --git a/locks/gpu/lock.toml b/locks/gpu/lock.toml
 """
     )
     said = made.git("log", "-p", "-1", "--format=%s", "--", "locks/gpu/constraints.txt", "locks/gpu/STACK.md")
-    assert [line[:24] for line in said.text.splitlines() if line[0:1] in "+-" and line[1:2] not in "+-"] == [
-        "-rendered from lock.toml",
-        "+rendered from lock.toml",
-        "-rendered from lock.toml",
-        "+rendered from lock.toml",
+    assert [line[:23] for line in said.text.splitlines() if line[0:1] in "+-" and line[1:2] not in "+-"] == [
+        "-generated, and folded ",
+        "+generated, and folded ",
+        "-generated, and folded ",
+        "+generated, and folded ",
     ]
     assert "sha256 = " in made.git("show", "--no-textconv", "HEAD", "--", "locks/gpu/lock.toml").text
 
