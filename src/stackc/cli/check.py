@@ -67,13 +67,15 @@ def _found(
     """Return the findings, and a line of summary for each part of the check."""
     checked = {name: check_target(name, project) for name in names}
     half = half_written(project.folder)
-    shared = (*(() if half is None else (torn(half),)), *check_bake(project), *check_strays(project))
+    broken = () if half is None else (torn(half),)  # told first: what follows may come of it
+    shared = (*check_bake(project), *check_strays(project))
     drifted = {place.file for some in checked.values() for each in some if each.code in _DRIFT for place in each.places}
     files, guarded = _guarded(project, manifest, environment, drifted=drifted)
     summary = [f"{name}: {_verdict(found, 'proved, nothing drifted')}" for name, found in checked.items()]
-    summary += [f"all targets: {_verdict(shared, 'no error')}"] if shared else []
+    summary += [f"all targets: {_verdict((*broken, *shared), 'no error')}"] if broken or shared else []
     summary += [f"guard: {_verdict(guarded, 'no error')} in {files} file{'' if files == 1 else 's'}"] if guarded else []
-    return (*project.findings, *(each for found in checked.values() for each in found), *shared, *guarded), tuple(summary)
+    found = (*broken, *project.findings, *(each for found in checked.values() for each in found), *shared, *guarded)
+    return found, tuple(summary)
 
 
 _DRIFT = {"S523", "S524"}
