@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,17 @@ _TABLES = (
 )
 _SMALL = 64 * 1024
 """Bodies up to this size, in bytes, are kept as they came."""
+
+_CONFIRMED = "confirmed"
+"""What confirmations of pages of earlier runs are held under, beside the tables' names."""
+
+_MOST_VALUES = 900
+"""How many values one statement may have; SQLite once allowed 999."""
+
+_LARGEST_BATCH = 2 * 1024 * 1024
+"""How many bytes are given to one statement, about: SQLite copies them."""
+
+_Values = tuple[object, ...]
 
 
 class CachedPage(Struct, frozen=True, kw_only=True):
@@ -64,7 +76,7 @@ class Cache:
         self._path = path
         self._connection = _open(path, patience)
         self._broken = False
-        self._held: list[tuple[str, tuple[object, ...]]] = []
+        self._held: dict[str, list[_Values]] = {}
         self._writer: threading.Thread | None = None
         self._fresh_pages: dict[str, tuple[CachedPage, bytes]] = {}
         self._fresh_curated: dict[tuple[str, str, str], bytes] = {}
@@ -121,12 +133,12 @@ class Cache:
         self._fresh_pages[page.url] = (page, body)
         validators = (page.url, page.etag, page.modified, page.fetched, page.fresh_until)
         content = (page.status, page.content_type, page.encoding, page.digest, page.base)
-        self._hold("INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", *validators, *content)
-        self._hold("INSERT OR REPLACE INTO bodies VALUES (?, ?)", page.url, body)
+        self._hold("pages", *validators, *content)
+        self._hold("bodies", page.url, body)
 
     def refresh_page(self, url: str, *, fetched: float, fresh_until: float) -> None:
         """Note that the index confirmed a page (304)."""
-        self._hold("UPDATE pages SET fetched = ?, fresh_until = ? WHERE url = ?", fetched, fresh_until, url)
+        self._hold(_CONFIRMED, fetched, fresh_until, url)
 
     def curated(self, url: str, curation: str, digest: str) -> bytes | None:
         """Return what a curation made of the page with this digest; of a page that came in this run, what was made since."""
@@ -158,7 +170,7 @@ class Cache:
         for curation in curations:
             self._fresh_curated[url, curation, digest] = candidates
             refers = (None, candidates) if curation == first else (first, None)
-            self._hold("INSERT OR REPLACE INTO curated VALUES (?, ?, ?, ?, ?)", url, curation, digest, *refers)
+            self._hold("curated", url, curation, digest, *refers)
 
     def metadata(self, file: str) -> str | None:
         """Return the header of the core metadata of a file; `file` is its sha256, since files never change."""
@@ -167,7 +179,7 @@ class Cache:
 
     def store_metadata(self, file: str, text: str) -> None:
         """Keep the header of a file's core metadata."""
-        self._hold("INSERT OR REPLACE INTO metadata VALUES (?, ?)", file, text)
+        self._hold("metadata", file, text)
 
     def neutral(self, key: str) -> bytes | None:
         """Return neutral metadata as they were kept under a key."""
@@ -176,7 +188,7 @@ class Cache:
 
     def store_neutral(self, key: str, encoded: bytes) -> None:
         """Keep neutral metadata under a key, which is a digest of all that they are made of."""
-        self._hold("INSERT OR REPLACE INTO neutral VALUES (?, ?)", key, encoded)
+        self._hold("neutral", key, encoded)
 
     def note(self, name: str) -> str | None:
         """Return a small text kept under a name."""
@@ -185,12 +197,12 @@ class Cache:
 
     def store_note(self, name: str, text: str) -> None:
         """Keep a small text under a name."""
-        self._hold("INSERT OR REPLACE INTO notes VALUES (?, ?)", name, text)
+        self._hold("notes", name, text)
 
     def flush(self) -> None:
         """Begin to write what is stored, in a thread: a run that has asked for everything need not wait for the disk."""
         self._wait()
-        held, self._held = self._held, []
+        held, self._held = self._held, {}
         if held:
             self._writer = threading.Thread(target=self._write, args=(held,))
             self._writer.start()
@@ -209,18 +221,21 @@ class Cache:
             self._writer.join()
             self._writer = None
 
-    def _write(self, held: list[tuple[str, tuple[object, ...]]]) -> None:
+    def _write(self, held: Mapping[str, list[_Values]]) -> None:
         try:
             with self._connection:
-                for statement, values in held:
-                    self._connection.execute(statement, values)
+                for values in held.get(_CONFIRMED, ()):
+                    self._connection.execute("UPDATE pages SET fetched = ?, fresh_until = ? WHERE url = ?", values)
+                for table in sorted(held.keys() - {_CONFIRMED}):
+                    for rows in _batches(held[table]):
+                        self._connection.execute(_inserting(table, rows), tuple(chain.from_iterable(rows)))
         except sqlite3.OperationalError:
             pass
         except sqlite3.DatabaseError:
             self._broken = True
 
-    def _hold(self, statement: str, *values: object) -> None:
-        self._held.append((statement, values))
+    def _hold(self, table: str, *values: object) -> None:
+        self._held.setdefault(table, []).append(values)
 
     def _row(self, query: str, *values: str) -> tuple[Any, ...] | None:
         """Return the one row of a query; what a broken file cannot tell is not there."""
@@ -231,6 +246,28 @@ class Cache:
             self._broken = True
             return None
         return row
+
+
+def _batches(rows: list[_Values]) -> Iterator[list[_Values]]:
+    """Yield rows in parts that one statement can take.
+
+    For each statement the thread that writes has to have the interpreter once, and the run is busy in it.
+    """
+    batch: list[_Values] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += sum(len(value) for value in row if isinstance(value, bytes))
+        if size > _LARGEST_BATCH or (len(batch) + 1) * len(row) > _MOST_VALUES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _inserting(table: str, rows: list[_Values]) -> str:
+    row = f"({', '.join('?' * len(rows[0]))})"
+    return f"INSERT OR REPLACE INTO {table} VALUES {', '.join([row] * len(rows))}"  # noqa: S608 (tables are named here)
 
 
 def _open(path: Path | None, patience: float) -> sqlite3.Connection:
