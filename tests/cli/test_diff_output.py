@@ -70,6 +70,31 @@ def test_two_revisions_are_compared_whatever_lies_in_the_folder(desk: Desk) -> N
     assert desk.run("diff", "v1..edit") == Outcome(0, expected, "")
 
 
+def test_a_range_is_taken_as_git_takes_it(desk: Desk) -> None:
+    git(desk, "add", ".")
+    git(desk, "commit", "--quiet", "--message", "edit")
+    left = called(desk, "main")
+    git(desk, "checkout", "--quiet", "main")
+    git(desk, "rm", "--quiet", "-r", "locks")
+    git(desk, "commit", "--quiet", "--message", "main goes on")
+    git(desk, "checkout", "--quiet", "edit")
+    expected = story(desk, base=left, head=called(desk, "edit"))
+    assert desk.run("diff", "main...edit") == Outcome(0, expected, "")
+    assert desk.run("diff", "main...") == Outcome(0, story(desk, base=left, head=called(desk, "HEAD")), "")
+    assert desk.run("diff", "v1..") == Outcome(0, story(desk, base=called(desk, "v1"), head=called(desk, "HEAD")), "")
+    assert desk.run("diff", "main..edit").stdout != expected
+    for words in ("..", "...", "main....edit", "../edit", "main../x"):
+        assert desk.run("diff", words).status == 2
+    git(desk, "checkout", "--quiet", "--orphan", "alone")
+    git(desk, "commit", "--quiet", "--message", "alone")
+    assert desk.run("diff", "main...alone") == Outcome(
+        2,
+        "",
+        "error[S464]: `main` and `alone` have no commit in common\n\n"
+        "hint: compare the two themselves: `stackc diff main..alone`\n",
+    )
+
+
 def test_the_exit_status_tells_of_a_difference_where_it_is_asked_for(desk: Desk) -> None:
     assert desk.run("diff", "--exit-code").status == 1
     assert desk.run("diff", "v1", "main", "--exit-code") == Outcome(

@@ -48,8 +48,9 @@ def diff_command(
 ) -> None:
     """Tell what moved from BASE to HEAD, why, and what of it is dangerous.
 
-    Each of them is a revision of git, a lock, a target's folder, or a project's; BASE..HEAD is understood too. HEAD is the
-    working tree by default, and BASE the commit at which this branch left the default one. Nothing is checked out.
+    Each of them is a revision of git, a lock, a target's folder, or a project's; BASE..HEAD is understood too, and
+    BASE...HEAD, from where HEAD left BASE. HEAD is the working tree by default, and BASE the commit at which this branch
+    left the default one. Nothing is checked out.
 
     Told are torch's build, CUDA, driver and GPU architectures, the download, the steps that lose their build cache, and every
     pin that moved with the edit, the rule or the requirement that moved it. A lock that is broken, edited by hand or of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from stackc.diff.model import End, Reading
 from stackc.diff.reading import read_lock
 from stackc.errors import Finding, ManifestError, Place, UsageError
 from stackc.history.repository import Repository, find_repository
-from stackc.history.revision import Revision, find_revision, is_revision, merge_base
+from stackc.history.revision import Revision, common_ancestor, find_revision, is_revision, merge_base
 from stackc.history.snapshot import Snapshot, read_folder, read_snapshot
 from stackc.layout import LOCK, lock_folder
 from stackc.manifest.syntax import parse
@@ -37,19 +38,30 @@ def both_ends(asked: Asked, *, environment: Mapping[str, str]) -> tuple[End, End
     A name that is both a revision and a path is taken for the revision; `./NAME` is always the path. Raises UsageError.
     """
     reader = _Reader(asked.manifest, environment)
-    base, head = asked.base, asked.head
-    if base is not None and head is None and _is_range(base):
-        base, _, head = base.partition("..")
-    ends = (reader.branched_off() if base is None else reader.end(base), reader.working() if head is None else reader.end(head))
+    span = _range(asked.base) if asked.base is not None and asked.head is None else None
+    ends = reader.span(span) if span is not None else reader.ends(asked.base, asked.head)
     paired = _paired(*ends)
     _require(asked.targets, paired)
     return paired
 
 
-def _is_range(name: str) -> bool:
-    """Say whether a name is `BASE..HEAD`, as git takes it."""
-    base, dots, head = name.partition("..")
-    return bool(base and dots and head) and not head.startswith((".", "/")) and not _is_there(Path(name))
+class _Range(Struct, frozen=True):
+    """`BASE..HEAD`, or `BASE...HEAD`: from where HEAD left BASE."""
+
+    base: str
+    head: str
+    from_ancestor: bool
+
+
+_DOTS = re.compile(r"(?P<base>.*?[^.]|)(?P<dots>\.{2,3})(?P<head>[^./].*|)", re.DOTALL)
+
+
+def _range(name: str) -> _Range | None:
+    """Return what a name says if it is a range as git takes one, the side that is left out being HEAD."""
+    found = _DOTS.fullmatch(name)
+    if found is None or not (found["base"] or found["head"]) or _is_there(Path(name)):
+        return None
+    return _Range(found["base"] or "HEAD", found["head"] or "HEAD", found["dots"] == "...")
 
 
 def _is_there(path: Path) -> bool:
@@ -68,10 +80,17 @@ class _Reader:
         self._environment = environment
         self._found: Repository | None = None
 
-    def branched_off(self) -> End:
-        return self._at(merge_base(self._repository()))
+    def ends(self, base: str | None, head: str | None) -> tuple[End, End]:
+        began = self._at(merge_base(self._repository())) if base is None else self.end(base)
+        return began, self._working() if head is None else self.end(head)
 
-    def working(self) -> End:
+    def span(self, span: _Range) -> tuple[End, End]:
+        if not span.from_ancestor:
+            return self.ends(span.base, span.head)
+        repository = self._repository()
+        return self._at(common_ancestor(repository, span.base, span.head)), self._at(find_revision(repository, span.head))
+
+    def _working(self) -> End:
         return _of_snapshot(self._read(self._manifest.parent), WORKING_TREE, folder=self._manifest.parent)
 
     def end(self, name: str) -> End:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from stackc.errors import Finding, UsageError
 from stackc.history.repository import Repository
 
-__all__ = ["Revision", "default_branch", "find_revision", "is_revision", "merge_base"]
+__all__ = ["Revision", "common_ancestor", "default_branch", "find_revision", "is_revision", "merge_base"]
 
 _SHORT = 12
 
@@ -50,6 +50,15 @@ def merge_base(repository: Repository, *, head: str = "HEAD") -> Revision:
     if answer.status != 0 or not answer.text:
         raise UsageError(_unrelated(repository, branch, head))
     return Revision(_called(branch), answer.text.split("\n", 1)[0])
+
+
+def common_ancestor(repository: Repository, base: str, head: str) -> Revision:
+    """Return the commit at which `head` left `base`, called by the name of `base`. Raises UsageError where there is none."""
+    commits = [find_revision(repository, name).commit for name in (base, head)]
+    answer = repository.git("merge-base", *commits)
+    if answer.status != 0 or not answer.text:
+        raise UsageError(_no_ancestor(repository, base, head))
+    return Revision(base, answer.text.split("\n", 1)[0])
 
 
 def default_branch(repository: Repository) -> str:
@@ -118,6 +127,14 @@ def _no_default(repository: Repository) -> Finding:
         message="there is no default branch to compare with",
         notes=("looked for origin's HEAD, the branch of `init.defaultBranch`, `main` and `master`",),
         hint=f"{hint}\n{_DEEPEN}" if _is_shallow(repository) else hint,
+    )
+
+
+def _no_ancestor(repository: Repository, base: str, head: str) -> Finding:
+    return Finding(
+        code="S464",
+        message=f"`{base}` and `{head}` have no commit in common",
+        hint=_DEEPEN if _is_shallow(repository) else f"compare the two themselves: `stackc diff {base}..{head}`",
     )
 
 
