@@ -16,7 +16,8 @@ from support.sdists import sdist
 from support.universe import Release, build_wheel
 
 ADDRESS = f"/rel/{LABELLED.replace('+', '%2B')}"
-MYLIB = "wheels/mylib-1.0-py3-none-any.whl"
+MYLIB = "our räder/mylib-1.0-py3-none-any.whl"
+"""A folder whose name takes quoting, in the Dockerfile and for who carries it out."""
 LEGACY = "sdists/legacy-1.0.tar.gz"
 
 AT_URL = build_wheel(
@@ -60,7 +61,7 @@ order = 1
 verify = ["flash_attn.N == 1"]
 
 [components.mylib]
-path = "wheels/mylib-1.0-py3-none-any.whl"
+path = "our räder/mylib-1.0-py3-none-any.whl"
 verify = ["mylib.N == 2"]
 
 [components.legacy]
