@@ -130,7 +130,7 @@ def test_the_environment_is_built_from_scratch(alone: Path, tmp_path: Path, monk
     assert environment == {
         "PATH": "/usr/bin:/bin", "HOME": run, "TMPDIR": run, "LC_ALL": "C.UTF-8", "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost", "NETRC": "/dev/null", "UV_NO_CONFIG": "1", "UV_HTTP_RETRIES": "1",
-        "UV_HTTP_TIMEOUT": "600",
+        "UV_HTTP_TIMEOUT": "600", "UV_CONCURRENT_DOWNLOADS": "10",
     }  # fmt: skip
     assert arguments == [
         "pip", "compile", "requirements.in", "-o", "out.txt", "--default-index", "http://127.0.0.1:9/t-token/simple/",

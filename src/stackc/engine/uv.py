@@ -46,6 +46,7 @@ class Uv(Struct, frozen=True):
             "UV_NO_CONFIG": "1",
             "UV_HTTP_RETRIES": "1",
             "UV_HTTP_TIMEOUT": "600",
+            "UV_CONCURRENT_DOWNLOADS": "10",  # each takes a connection, and the view answers one question after the other
         }
         return start_child(_NAME, command, question=question, environment=environment, answer=partial(_answer, question))
 

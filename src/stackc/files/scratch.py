@@ -20,7 +20,7 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 (only mkdtemp creates in it)
 
 
 def scratch_parent(wanted: str | None) -> Path:
-    """Return the wanted folder (TMPDIR), else one held in memory, where there is one: an engine writes many small files."""
+    """Return the wanted folder (TMPDIR), else one held in memory, where there is one: nothing in it outlives the run."""
     if wanted and os.access(wanted, os.W_OK | os.X_OK):
         return Path(wanted)
     return _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
