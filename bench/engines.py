@@ -74,9 +74,9 @@ def wheel(filename: str, metadata: str, size: int) -> tuple[Body, str]:
     zeros = bytes(min(size, LARGEST))
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        for file, text in members.items():
-            archive.writestr(zipfile.ZipInfo(file), text)
         archive.writestr(zipfile.ZipInfo("zeros"), zeros)
+        for file, text in members.items():  # last, as in the wheels that there are (PEP 427)
+            archive.writestr(zipfile.ZipInfo(file), text)
     whole = packed.getvalue()
     start = whole.index(zeros) if zeros else len(whole)
     return Body(whole[:start], len(zeros), whole[start + len(zeros) :], real_size=size), hashlib.sha256(whole).hexdigest()

@@ -54,10 +54,13 @@ def _loaded() -> Callable[[], int]:
     try:
         from pip._internal.index.package_finder import CandidateEvaluator
         from pip._internal.operations.prepare import RequirementPreparer
+        from pip._vendor.resolvelib.resolvers import Resolution
         from piptools.scripts.compile import cli
 
         # Up to 25.2 pip ends a search by fetching every file that it found.
         RequirementPreparer.prepare_linked_requirements_more = _fetch_nothing  # type: ignore[method-assign]
+        if hasattr(Resolution, _SATISFYING):
+            setattr(Resolution, _SATISFYING, _remembering(getattr(Resolution, _SATISFYING)))
         by_pip = CandidateEvaluator._sort_key  # noqa: SLF001 (pip's order of candidates has no public name)
     except _MISMATCH as error:
         words = tuple(_last_words(error))
@@ -73,6 +76,27 @@ def _loaded() -> Callable[[], int]:
 
 def _fetch_nothing(*_: object, **__: object) -> None:
     """Leave what was found where it is."""
+
+
+_SATISFYING = "_is_current_pin_satisfying"
+
+
+def _remembering(judge: Callable[[Any, Any, Any], bool]) -> Callable[[Any, Any, Any], bool]:
+    """Return what says whether a project's pin satisfies its criterion, and works it out once for each pin and criterion.
+
+    pip's resolver asks it of every project whenever it has pinned one: with many projects, that is most of what it does.
+    Neither a pin nor a criterion ever changes; another one takes its place.
+    """
+    judged: dict[Any, tuple[Any, Any, bool]] = {}
+
+    def satisfying(resolution: Any, name: Any, criterion: Any) -> bool:
+        pin = resolution.state.mapping.get(name)
+        last = judged.get(name)
+        if last is None or last[0] is not pin or last[1] is not criterion:
+            last = judged[name] = (pin, criterion, judge(resolution, name, criterion))
+        return last[2]
+
+    return satisfying
 
 
 def _answer_and_exit(answer: Callable[[], int], folder: Path) -> None:
