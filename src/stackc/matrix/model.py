@@ -66,13 +66,18 @@ class Condition(Struct, frozen=True):
 
     def holds(self, version: Version) -> bool:
         """Say whether `version` lies in the range."""
-        return version in self.range
+        return _holds(self.any_of, self.outside, version)
 
 
 @lru_cache(maxsize=4096)
 def _range(any_of: tuple[str, ...], outside: bool) -> VersionRange:  # noqa: FBT001 (one half of a condition's key)
     found = reduce(or_, (pre_release_range(SpecifierSet(text)) for text in any_of))
     return found.complement() if outside else found
+
+
+@lru_cache(maxsize=65536)  # targets have most of their pins in common, and view, lock and proof all ask
+def _holds(any_of: tuple[str, ...], outside: bool, version: Version) -> bool:  # noqa: FBT001 (as above)
+    return version in _range(any_of, outside)
 
 
 def pre_release_range(specifiers: SpecifierSet) -> VersionRange:

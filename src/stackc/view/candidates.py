@@ -39,10 +39,22 @@ class Candidates(list[Candidate]):
         """Return the versions of which a yanked file is the best."""
         return tuple(version for version, candidate in self.by_version.items() if candidate.file.yanked)
 
+    def without(self, barred: frozenset[Version]) -> Candidates:
+        """Return the candidates but some; for all who leave out the same it is one list."""
+        if not barred:
+            return self
+        if barred not in self._left:
+            self._left[barred] = Candidates(one for version, one in self.by_version.items() if version not in barred)
+        return self._left[barred]
+
+    @cached_property
+    def _left(self) -> dict[frozenset[Version], Candidates]:
+        return {}
+
     @cached_property
     def stable(self) -> Candidates:
         """Return the candidates that are no pre-releases."""
-        return Candidates(candidate for version, candidate in self.by_version.items() if not version.is_prerelease)
+        return self.without(self.pre_releases)
 
     @cached_property
     def pre_releases(self) -> frozenset[Version]:

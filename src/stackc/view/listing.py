@@ -38,14 +38,8 @@ class Listing:
     def apply(self, project: ShownProject) -> None:
         """Work out which releases of a project whose page has come are shown."""
         candidates = _candidates(project.outcome)
-        barred = self._barred(project.name, candidates)
-        if barred == candidates.pre_releases:  # as on most pages
-            candidates, barred = candidates.stable, frozenset()
-        shown, project.spelled = candidates.by_version, candidates.spelled
-        if barred:
-            shown = {version: candidate for version, candidate in shown.items() if version not in barred}
-            project.spelled = tuple(candidate.version for candidate in shown.values())
-        project.releases = Releases(shown, project.known)
+        shown = candidates.without(self._barred(project.name, candidates))
+        project.releases, project.spelled = Releases(shown.by_version, project.known), shown.spelled
 
     def rejections(self, project: ShownProject) -> list[tuple[str, str]]:
         """Return (version, reason) of the releases whose file would fit the target, and that are not shown."""

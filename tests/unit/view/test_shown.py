@@ -39,5 +39,14 @@ def test_what_is_known_of_a_release_that_is_not_shown_stays_out_of_sight() -> No
     assert releases.looked_at() == [known[OLD]]
 
 
+def test_who_leaves_out_the_same_of_a_page_shares_what_is_left() -> None:
+    left = PAGE.without(frozenset((OLD,)))
+
+    assert left == PAGE[:1]
+    assert left is PAGE.without(frozenset((Version("1"),)))
+    assert (PAGE.without(frozenset()), PAGE.stable) == (PAGE, PAGE)
+    assert (list(left.by_version), left.spelled) == ([NEW], ("2.0",))
+
+
 def test_what_a_page_tells_of_its_candidates_is_told_in_their_order() -> None:
     assert (PAGE.spelled, PAGE.yanked, PAGE.pre_releases) == (("2.0", "1.0"), (OLD,), frozenset())
