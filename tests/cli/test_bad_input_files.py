@@ -83,11 +83,11 @@ def test_a_read_only_locks_folder_is_told(tmp_path: Path, server: IndexServer, f
     assert told == Outcome(
         1,
         "",
-        "error[S441]: `locks/gpu` may not be written\n"
-        " --> locks/gpu\n"
+        f"error[S441]: `{folder}` may not be written\n"
+        f" --> {folder}\n"
         "the operating system says: Permission denied\n"
         "\n"
-        "hint: give this user the right to write `locks/gpu` and its parent folder, then run the command again\n",
+        f"hint: give this user the right to write `{folder}` and its parent folder, then run the command again\n",
     )
     assert (tree(desk.project), desk.leftovers()) == (before, [])
 
