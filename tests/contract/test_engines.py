@@ -12,8 +12,6 @@ import pytest
 from packaging.version import Version
 
 from stackc.engine.model import Engine, Question, Running, Solved, Unsolvable
-from stackc.engine.pip_tools import PipTools
-from stackc.engine.uv import Uv
 from stackc.errors import UpstreamError
 from stackc.loop import Loop
 from stackc.plan import Plan
@@ -22,7 +20,6 @@ from stackc.upstream.cache import Cache
 from stackc.view.neutral import neutral_metadata, neutral_page
 from stackc.view.server import Answer as Served
 from stackc.view.server import LoopbackServer, Reply
-from support.fake_engine import FakeEngine
 from support.index_server import Answer as IndexAnswer
 from support.index_server import IndexServer, Site, serving
 from support.universe import Release, publish
@@ -30,8 +27,6 @@ from support.workbench import Notes, make_plan, matrix_of, name_of, rule_of, set
 
 PIP = {"pip": (Release(version="25.0"),)}
 Universe = Mapping[str, tuple[Release, ...]]
-
-pytestmark = pytest.mark.parametrize("engine", [Uv(), PipTools(), FakeEngine()], ids=["uv", "pip-tools", "fake"])
 
 
 @contextmanager

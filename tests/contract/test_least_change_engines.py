@@ -6,27 +6,21 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
 from msgspec.structs import replace
 from packaging.version import Version
 
 from stackc.engine.model import Engine
-from stackc.engine.pip_tools import PipTools
-from stackc.engine.uv import Uv
 from stackc.least_change import Freed, freed_from, least_change, opening
 from stackc.lock.model import Lock
 from stackc.plan import Plan
 from stackc.resolve import Conflict, Resolution, Resolver, Workshop
 from stackc.upstream.cache import Cache
-from support.fake_engine import FakeEngine
 from support.index_server import Site, serving
 from support.universe import Release, publish
 from support.workbench import Notes, make_plan, matrix_of, name_of, rule_of, settings
 from unit.lock.lock_samples import LOCK
 
 Universe = Mapping[str, tuple[Release, ...]]
-
-pytestmark = pytest.mark.parametrize("engine", [Uv(), PipTools(), FakeEngine()], ids=["uv", "pip-tools", "fake"])
 
 APP_WANTS_ANOTHER_BASE = {
     "app": (
