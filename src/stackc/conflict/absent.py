@@ -103,11 +103,19 @@ def _no_release(component: Component, specifier: SpecifierSet, *, conflict: Conf
     offer = ", ".join(str(version) for version in _nearest(specifier, list(project.releases)))
     return Finding(
         code="S303",
-        message=f"{asked} exists, but not for target `{target.name}`" if barred else f"index `{project.index}` has no {asked}",
+        message=f"{asked} exists, but not for target `{target.name}`" if barred else f"{_asked_of(project)} has no {asked}",
         places=(place_of_version(component, places=places, target=target.name),),
         notes=tuple(f"{component.name} {version}: {reason}" for version, reason in barred[:_SHOWN_REASONS]),
         hint=_no_release_hint(offer, too_new=any(reason.startswith(TOO_NEW) for _, reason in barred)),
     )
+
+
+def _asked_of(project: ShownProject) -> str:
+    """Return what told the project's releases: its index, or the catalog where that was not reached and may have more."""
+    known = project.outcome.catalog if isinstance(project.outcome, Found) else None
+    if known is None:
+        return f"index `{project.index}`"
+    return f"the embedded catalog of {known.date}, all that is known here of index `{project.index}`,"
 
 
 def _no_release_hint(offer: str, *, too_new: bool) -> str:

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from stackc.conflict.absent import component_findings
@@ -18,8 +19,10 @@ from stackc.resolve import Conflict, Resolver, Workshop
 from stackc.upstream.cache import Cache
 from support.fake_engine import FakeEngine
 from support.index_server import Site, serving
+from support.odd_servers import free_port
 from support.universe import Release, publish
 from support.workbench import Notes, make_plan, matrix_of, rule_of, settings
+from unit.upstream.test_pages_catalog import DAY, ship
 
 PLACES = Places(
     file="stack.toml",
@@ -36,7 +39,14 @@ def old(version: str) -> Release:
 
 
 def diagnosed(
-    universe: Universe, plan: Plan, folder: Path, *, matrix: Matrix | None = None, elsewhere: Universe | None = None
+    universe: Universe,
+    plan: Plan,
+    folder: Path,
+    *,
+    matrix: Matrix | None = None,
+    elsewhere: Universe | None = None,
+    extra: str | None = None,
+    places: Places = PLACES,
 ) -> tuple[Finding, ...]:
     site, other = Site(), Site()
     publish(site, universe)
@@ -47,15 +57,15 @@ def diagnosed(
             engine=FakeEngine(),
             cache=cache,
             settings=settings(),
-            addresses={"pypi": f"{one.url}/simple", "extra": f"{two.url}/simple"}.__getitem__,
+            addresses={"pypi": f"{one.url}/simple", "extra": extra or f"{two.url}/simple"}.__getitem__,
             engine_cache=folder / "engine",
             scratch=folder,
         )
         with Resolver(plan, workshop, Notes()) as resolver:
             found = resolver.resolve()
             assert isinstance(found, Conflict)
-            by_itself = tuple(finding for _, finding in component_findings(found, resolver=resolver, places=PLACES))
-            told = told_by_engine(found, resolver=resolver, matrix=matrix or matrix_of(), places=PLACES)
+            by_itself = tuple(finding for _, finding in component_findings(found, resolver=resolver, places=places))
+            told = told_by_engine(found, resolver=resolver, matrix=matrix or matrix_of(), places=places)
     cache.close()
     return by_itself or (told,)
 
@@ -134,6 +144,21 @@ def test_a_version_that_does_not_exist(tmp_path: Path) -> None:
             places=(APP,),
             hint="the nearest that can be installed on the target: 2.0, 3.0",
         ),
+    )
+
+
+def test_a_version_that_the_catalog_lacks_may_be_on_the_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = f"http://127.0.0.1:{free_port()}/lacking"
+    ship(tmp_path, monkeypatch, index=index)
+    places = msgspec.structs.replace(PLACES, lines={("components", "demo", "version"): 14}, sources={})
+
+    (found,) = diagnosed({}, make_plan({"demo": "==2.0"}, serves={"extra": ("demo",)}), tmp_path, extra=index, places=places)
+
+    assert found == Finding(
+        code="S303",
+        message=f"the embedded catalog of {DAY}, all that is known here of index `extra`, has no `demo==2.0`",
+        places=(Place(file="stack.toml", line=14, path=("components", "demo", "version")),),
+        hint="the nearest that can be installed on the target: 1.0+cu124",
     )
 
 
