@@ -16,7 +16,8 @@ __all__ = ["settle", "torn"]
 def settle(folder: Path, *, dry_run: bool) -> None:
     """Put back what was there before a run that was killed while it wrote, and say so.
 
-    A dry run writes nothing: where something is half written, it raises LockError.
+    A dry run puts nothing back: where something is half written, it raises LockError. What a killed swap of one folder had set
+    aside is swept up in either case, so that the lock which is read is a whole one.
     """
     if dry_run:
         half = half_written(folder)
